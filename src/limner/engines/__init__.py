@@ -1,0 +1,1 @@
+"""Cards, plans and the engines that run them."""
