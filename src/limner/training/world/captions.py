@@ -1,0 +1,130 @@
+"""Words for a scene: many free wordings, none of which says anything false of the picture.
+
+This is not a language model: phrases come from `words.toml`, and leaving things out is part of the wording.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from limner.training.world.scene import NO_PLACE, Scene, Subject
+
+WORD = re.compile(r"[a-z]+")
+LIVING = ("ox", "dog", "cat", "bird")
+VOWELS = "aeiou"
+
+
+@cache
+def tables() -> dict[str, Any]:
+    """The wordings of `words.toml`."""
+    return tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
+
+
+def words() -> set[str]:
+    """Every lower-case word a caption can contain; captions are split with `WORD`."""
+    found = {"a", "an", "the"}
+    for phrase in _phrases(tables()):
+        found.update(WORD.findall(phrase.replace("{adj}", " ").lower()))
+    return found
+
+
+def _phrases(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    parts = value.values() if isinstance(value, dict) else value
+    return [phrase for part in parts for phrase in _phrases(part)]
+
+
+def caption(scene: Scene, rng: random.Random) -> str:
+    """One caption of the scene, short or long, always true."""
+    brief = rng.random() < 0.12
+    text = _subjects(scene, rng, brief)
+    around = _surroundings(scene, rng, brief)
+    opening = rng.random()
+    front = ""
+    if around and opening < 0.07 and scene.place != NO_PLACE:
+        front, around = f"{around.pop()}, ", around
+    body = text + "".join(_joined(phrase, rng) for phrase in around)
+    if not front and rng.random() < (0.1 if brief else 0.4):
+        body = f"{rng.choice(tables()['prefixes'])} {body}"
+    if not brief and rng.random() < 0.08:
+        body = f"{body}, {rng.choice(tables()['endings'])}"
+    return _finish(front + body, rng)
+
+
+def _joined(phrase: str, rng: random.Random) -> str:
+    return f", {phrase}" if rng.random() < 0.15 else f" {phrase}"
+
+
+def _finish(text: str, rng: random.Random) -> str:
+    style = rng.random()
+    if style < 0.15:
+        return f"{text[0].upper()}{text[1:]}."
+    if style < 0.25:
+        return f"{text[0].upper()}{text[1:]}"
+    return f"{text}." if style < 0.3 else text
+
+
+def _subjects(scene: Scene, rng: random.Random, brief: bool) -> str:
+    order = list(scene.subjects)
+    rng.shuffle(order)
+    placed = not brief and rng.random() < (0.6 if len(order) == 1 else 0.75)
+    phrases = [_subject(subject, rng, brief, placed) for subject in order]
+    joint = " and " if placed else f" {rng.choice(tables()['and'])} "
+    return joint.join(phrases)
+
+
+def _subject(subject: Subject, rng: random.Random, brief: bool, placed: bool) -> str:
+    table = tables()
+    noun: str = rng.choice(table["kinds"][subject.kind])
+    if rng.random() < (0.6 if brief else 0.85):
+        noun = f"{rng.choice(table['colours'][subject.colour])} {noun}"
+    if subject.size in table["sizes"] and rng.random() < (0.2 if brief else 0.4):
+        noun = f"{rng.choice(table['sizes'][subject.size])} {noun}"
+    if not (brief and rng.random() < 0.4):
+        article = "an" if noun[0] in VOWELS else "a"
+        noun = f"{'the' if rng.random() < 0.04 else article} {noun}"
+    if not brief and rng.random() < 0.25:
+        noun = f"{noun} {rng.choice(table['verbs']['living' if subject.kind in LIVING else 'thing'])}"
+    return f"{noun} {rng.choice(table['positions'][subject.position])}" if placed else noun
+
+
+def _surroundings(scene: Scene, rng: random.Random, brief: bool) -> list[str]:
+    if scene.place == NO_PLACE:
+        return [rng.choice(tables()["places"][NO_PLACE])]
+    said_place = rng.random() < (0.5 if brief else 0.9)
+    said_weather = scene.weather != "clear" and rng.random() < (0.5 if brief else 0.9)
+    place, weather_left = _place(scene, rng, said_place, said_weather)
+    phrases = [place] if place else []
+    if weather_left:
+        phrases.append(rng.choice(tables()["weathers"][scene.weather]))
+    elif scene.weather == "clear" and rng.random() < 0.05:
+        phrases.append(rng.choice(tables()["weathers"]["clear"]))
+    shares = {"day": 0.35, "sunset": 0.85, "night": 0.85}
+    if rng.random() < shares[scene.time] * (0.5 if brief else 1.0):
+        phrases.append(_time(scene, rng))
+    return phrases
+
+
+def _place(scene: Scene, rng: random.Random, said_place: bool, said_weather: bool) -> tuple[str, bool]:
+    """The place phrase, and whether the weather still has to be said."""
+    if not said_place:
+        return "", said_weather
+    adjectives = tables().get(f"places_{scene.weather}", {})
+    if said_weather and scene.place in adjectives and rng.random() < 0.55:
+        adjective = rng.choice(tables()["adjectives"][scene.weather])
+        pattern: str = rng.choice(adjectives[scene.place])
+        return pattern.replace("{adj}", adjective), rng.random() < 0.15
+    return rng.choice(tables()["places"][scene.place]), said_weather
+
+
+def _time(scene: Scene, rng: random.Random) -> str:
+    choices: list[str] = list(tables()["times"][scene.time])
+    if scene.weather == "clear":
+        choices += tables()["times_clear"].get(scene.time, [])
+    return rng.choice(choices)

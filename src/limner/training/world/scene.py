@@ -1,0 +1,106 @@
+"""What a training picture shows: frozen scene descriptions and the random choice of one.
+
+This is not the drawing (`render.py`) and not the wording (`captions.py`).
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+KINDS = ("ox", "dog", "cat", "bird", "tree", "house", "car", "boat", "ball", "cube")
+COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "white", "black")
+POSITIONS = ("left", "centre", "right")
+SIZES = ("small", "medium", "large")
+PLACES = ("field", "road", "beach", "snow", "water")
+NO_PLACE = "none"
+TIMES = ("day", "sunset", "night")
+WEATHERS = ("clear", "snow", "rain")
+PATTERNS = 6
+
+POSITION_X = {"left": 0.25, "centre": 0.5, "right": 0.75}
+SIZE_SCALE = {"small": (0.31, 0.31), "medium": (0.45, 0.56), "large": (0.66, 0.66)}
+PAIR_SCALE = {"small": (0.31, 0.31), "medium": (0.42, 0.46)}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One thing in the picture; `scale` is a share of the shorter side, `x` a share of the width."""
+
+    kind: str
+    colour: str
+    position: str
+    size: str
+    facing: str
+    x: float
+    scale: float
+    shade: float
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A whole picture, independent of its resolution and shape."""
+
+    place: str
+    time: str
+    weather: str
+    subjects: tuple[Subject, ...]
+    hill: float = 0.5
+    cloud: float = 0.5
+    base: float = 0.87
+    pattern: int = 0
+
+
+def is_held_out(scene: Scene) -> bool:
+    """Whether the scene shows an ox on a snowy road: such scenes are kept out of training."""
+    has_ox = any(subject.kind == "ox" for subject in scene.subjects)
+    return has_ox and scene.place == "road" and scene.weather == "snow"
+
+
+def draw_scene(rng: random.Random, *, place_none_share: float = 0.06) -> Scene:
+    """Choose a scene at random; two subjects in a quarter of all scenes."""
+    bare = rng.random() < place_none_share
+    subjects = _draw_pair(rng) if rng.random() < 0.25 else (_draw_single(rng, bare),)
+    return Scene(
+        place=NO_PLACE if bare else _draw_place(rng, subjects),
+        time="day" if bare else rng.choices(TIMES, (0.44, 0.26, 0.30))[0],
+        weather="clear" if bare else rng.choices(WEATHERS, (0.56, 0.24, 0.20))[0],
+        subjects=subjects,
+        hill=rng.random(),
+        cloud=rng.random(),
+        base=rng.uniform(0.86, 0.89),
+        pattern=rng.randrange(PATTERNS),
+    )
+
+
+def _draw_place(rng: random.Random, subjects: tuple[Subject, ...]) -> str:
+    if any(subject.kind == "boat" for subject in subjects) and rng.random() < 0.4:
+        return "water"
+    return rng.choices(PLACES, (0.23, 0.25, 0.19, 0.17, 0.16))[0]
+
+
+def _draw_single(rng: random.Random, bare: bool) -> Subject:
+    position = rng.choices(POSITIONS, (0.2, 0.6, 0.2) if bare else (0.3, 0.4, 0.3))[0]
+    size = rng.choices(SIZES, (0.25, 0.4, 0.35))[0]
+    return _draw_subject(rng, rng.choice(KINDS), position, size, SIZE_SCALE[size])
+
+
+def _draw_pair(rng: random.Random) -> tuple[Subject, ...]:
+    subjects = []
+    for kind, position in zip(rng.sample(KINDS, 2), ("left", "right"), strict=True):
+        size = rng.choices(("small", "medium"), (0.3, 0.7))[0]
+        subjects.append(_draw_subject(rng, kind, position, size, PAIR_SCALE[size]))
+    return tuple(subjects)
+
+
+def _draw_subject(rng: random.Random, kind: str, position: str, size: str, scale: tuple[float, float]) -> Subject:
+    return Subject(
+        kind=kind,
+        colour=rng.choice(COLOURS),
+        position=position,
+        size=size,
+        facing=rng.choice(("left", "right")),
+        x=POSITION_X[position] + rng.uniform(-0.04, 0.04),
+        scale=rng.uniform(*scale) * rng.uniform(0.95, 1.05),
+        shade=rng.uniform(0.95, 1.05),
+    )
