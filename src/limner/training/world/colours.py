@@ -20,8 +20,10 @@ PALETTE: dict[str, str] = {
     "black": "#2b2c33",
 }
 
-SUBJECT_LIGHT: dict[str, Rgb] = {"day": (1.0, 1.0, 1.0), "sunset": (1.0, 0.93, 0.88), "night": (0.82, 0.85, 0.96)}
-GROUND_LIGHT: dict[str, Rgb] = {"day": (1.0, 1.0, 1.0), "sunset": (1.0, 0.80, 0.70), "night": (0.36, 0.43, 0.66)}
+SUBJECT_LIGHT: dict[str, Rgb] = {"day": (1.0, 1.0, 1.0), "sunset": (1.0, 0.93, 0.88), "night": (0.88, 0.87, 0.96)}
+# Colours that would turn olive or grey under a violet shade keep a warm one.
+WARM_SHADES = {"yellow": "#b8600c", "orange": "#8a2f06"}
+GROUND_LIGHT: dict[str, Rgb] = {"day": (1.0, 1.0, 1.0), "sunset": (1.0, 0.80, 0.70), "night": (0.42, 0.49, 0.72)}
 SKIES: dict[str, tuple[str, str, str]] = {
     "day": ("#4da3ec", "#8ec9f7", "#dff2fd"),
     "sunset": ("#7a4a9c", "#f0705a", "#ffd077"),
@@ -94,7 +96,7 @@ def subject_tokens(colour: str, time: str, shade: float) -> dict[str, str]:
     reddish = colour in ("red", "pink", "orange", "brown")
     return {
         "main": main,
-        "dark": mix(main, "#2a2440", dark_share),
+        "dark": mix(main, WARM_SHADES.get(colour, "#2a2440"), dark_share),
         "light": mix(main, lit("#ffffff", light), light_share),
         "ink": "#1b1920" if colour != "black" else "#0d0d11",
         "line": line,

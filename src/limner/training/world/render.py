@@ -34,7 +34,8 @@ def scene_svg(scene: Scene, width: int, height: int) -> str:
     unit = min(width, height) / 100
     wide, high = width / unit, height / unit
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {wide:.3f} {high:.3f}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 '
+        f'{wide:.3f} {high:.3f}">'
     ]
     if scene.place != NO_PLACE:
         parts.append(landscape.backdrop(scene, wide, high))
@@ -73,7 +74,10 @@ def _subject(scene: Scene, subject: Subject, number: int, frame: tuple[float, fl
         f'stroke="{tokens["line"]}" stroke-width="2.2" stroke-linejoin="round" stroke-linecap="round">{drawing}</g>'
     )
     if sunk:
-        clip = f'<clipPath id="c{number}"><rect x="-50" y="-50" width="{wide + 100:.2f}" height="{base + 50:.3f}"/></clipPath>'
+        clip = (
+            f'<clipPath id="c{number}"><rect x="-50" y="-50" width="{wide + 100:.2f}" '
+            f'height="{base + 50:.3f}"/></clipPath>'
+        )
         ripple = landscape.ripple(scene, middle, base, box)
         return f'{definitions}{clip}<g clip-path="url(#c{number})">{shape}</g>{ripple}'
     shadow = landscape.shadow(scene, middle, base, box) if scene.place != NO_PLACE else ""
@@ -88,6 +92,7 @@ def _definitions(tokens: dict[str, str], number: int) -> str:
         f'<stop offset="1" stop-color="{colours.mix(middle, low, 0.6)}"/></linearGradient>'
         f'<radialGradient id="s{number}" cx=".36" cy=".28" r=".8"><stop offset="0" stop-color="{tokens["light"]}"/>'
         f'<stop offset=".35" stop-color="{middle}"/><stop offset="1" stop-color="{low}"/></radialGradient>'
-        f'<radialGradient id="g{number}" cx=".36" cy=".28" r=".8"><stop offset=".5" stop-color="#181030" stop-opacity="0"/>'
+        f'<radialGradient id="g{number}" cx=".36" cy=".28" r=".8"><stop offset=".5" stop-color="#181030" '
+        f'stop-opacity="0"/>'
         f'<stop offset="1" stop-color="#181030" stop-opacity=".4"/></radialGradient>'
     )

@@ -1,0 +1,199 @@
+"""The picture world: what is drawn, what is said of it, and what is kept out of training."""
+
+from __future__ import annotations
+
+import random
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from limner.training.world.captions import WORD, caption, tables, words
+from limner.training.world.colours import subject_tokens
+from limner.training.world.pairs import training_pair
+from limner.training.world.render import kind_fragment, render, scene_svg
+from limner.training.world.scene import (
+    COLOURS,
+    KINDS,
+    NO_PLACE,
+    PLACES,
+    POSITIONS,
+    SIZES,
+    TIMES,
+    WEATHERS,
+    Scene,
+    Subject,
+    draw_scene,
+    is_held_out,
+)
+from limner.training.world.sheet import contact_sheet
+
+PAIRS = 2000
+
+
+@pytest.fixture(scope="module")
+def pairs() -> list[tuple[Scene, str]]:
+    rng = random.Random(11)
+    return [training_pair(rng) for _ in range(PAIRS)]
+
+
+def subject(kind: str = "ox", colour: str = "brown") -> Subject:
+    return Subject(kind, colour, "centre", "large", "right", 0.5, 0.62, 1.0)
+
+
+def says(text: str, phrase: str) -> bool:
+    return re.search(rf"\b{re.escape(phrase.lower())}\b", text.lower()) is not None
+
+
+def test_the_same_seed_gives_the_same_caption_and_the_same_bytes() -> None:
+    for seed in range(8):
+        first, second = training_pair(random.Random(seed)), training_pair(random.Random(seed))
+        assert first == second
+        assert render(first[0], 64, 64).tobytes() == render(second[0], 64, 64).tobytes()
+
+
+def test_a_scene_without_a_place_is_transparent_around_its_subject() -> None:
+    picture = render(Scene(NO_PLACE, "day", "clear", (subject(),)), 128, 128)
+    corners = picture[[0, 0, -1, -1], [0, -1, 0, -1], 3]
+    assert corners.max() == 0
+    assert picture[..., 3].max() == 255
+    assert 0.1 < (picture[..., 3] > 0).mean() < 0.6
+
+
+def test_a_scene_with_a_place_is_opaque_in_every_shape() -> None:
+    for place in PLACES:
+        for width, height in ((96, 96), (144, 96), (96, 144)):
+            picture = render(Scene(place, "night", "snow", (subject(),)), width, height)
+            assert picture.shape == (height, width, 4)
+            assert picture.dtype == np.uint8
+            assert picture[..., 3].min() == 255
+
+
+def test_a_held_out_scene_never_becomes_a_training_pair(pairs: list[tuple[Scene, str]]) -> None:
+    assert not any(is_held_out(scene) for scene, _ in pairs)
+    rng = random.Random(11)
+    assert any(is_held_out(draw_scene(rng)) for _ in range(PAIRS))
+
+
+def test_only_an_ox_on_a_snowy_road_is_held_out() -> None:
+    assert is_held_out(Scene("road", "night", "snow", (subject("dog"), subject("ox"))))
+    assert not is_held_out(Scene("road", "night", "snow", (subject("dog"),)))
+    assert not is_held_out(Scene("road", "night", "clear", (subject("ox"),)))
+    assert not is_held_out(Scene("beach", "day", "snow", (subject("ox"),)))
+
+
+def test_no_training_caption_speaks_of_an_ox_on_a_snowy_road(pairs: list[tuple[Scene, str]]) -> None:
+    for _, text in pairs:
+        ox = any(says(text, noun) for noun in tables()["kinds"]["ox"])
+        road = any(says(text, noun) for noun in ("road", "street", "path"))
+        snow = re.search(r"snow|wintry", text.lower()) is not None
+        assert not (ox and road and snow), text
+
+
+def test_every_attribute_appears(pairs: list[tuple[Scene, str]]) -> None:
+    scenes = [scene for scene, _ in pairs]
+    subjects = [each for scene in scenes for each in scene.subjects]
+    assert {each.kind for each in subjects} == set(KINDS)
+    assert {each.colour for each in subjects} == set(COLOURS)
+    assert {each.position for each in subjects} == set(POSITIONS)
+    assert {each.size for each in subjects} == set(SIZES)
+    assert {scene.place for scene in scenes} == {*PLACES, NO_PLACE}
+    assert {scene.time for scene in scenes} == set(TIMES)
+    assert {scene.weather for scene in scenes} == set(WEATHERS)
+    assert {len(scene.subjects) for scene in scenes} == {1, 2}
+
+
+def test_the_known_words_cover_every_caption(pairs: list[tuple[Scene, str]]) -> None:
+    known = words()
+    for _, text in pairs:
+        assert set(WORD.findall(text.lower())) <= known
+
+
+def test_a_caption_names_every_subject_of_its_scene(pairs: list[tuple[Scene, str]]) -> None:
+    for scene, text in pairs:
+        for each in scene.subjects:
+            assert any(says(text, noun) for noun in tables()["kinds"][each.kind]), text
+
+
+@pytest.mark.parametrize(
+    ("table", "attribute"),
+    [("kinds", "kind"), ("positions", "position"), ("sizes", "size")],
+)
+def test_a_caption_claims_nothing_false_of_its_subjects(
+    pairs: list[tuple[Scene, str]], table: str, attribute: str
+) -> None:
+    for scene, text in pairs:
+        present = {getattr(each, attribute) for each in scene.subjects}
+        for value, phrases in tables()[table].items():
+            if value not in present:
+                assert not any(says(text, phrase) for phrase in phrases), (value, text)
+
+
+def test_a_caption_names_no_colour_that_no_subject_has(pairs: list[tuple[Scene, str]]) -> None:
+    for scene, text in pairs:
+        plain = re.sub(r"(orange|blue) sky", "sky", text.lower())
+        present = {each.colour for each in scene.subjects}
+        for value, phrases in tables()["colours"].items():
+            if value not in present:
+                assert not any(says(plain, phrase) for phrase in phrases), (value, text)
+
+
+def test_a_caption_claims_nothing_false_of_time_and_weather(pairs: list[tuple[Scene, str]]) -> None:
+    for scene, text in pairs:
+        lower = text.lower()
+        for value, phrases in tables()["times"].items():
+            if value != scene.time:
+                assert not any(says(text, phrase) for phrase in phrases), (value, text)
+        if re.search(r"snow|wintry", lower):
+            assert scene.weather == "snow" or scene.place == "snow", text
+        if re.search(r"falling|snowfall|snowflakes|snows", lower):
+            assert scene.weather == "snow", text
+        if re.search(r"\brain|\bwet\b", lower):
+            assert scene.weather == "rain", text
+        if re.search(r"\bstar|\bsunny|sunshine|\bclear\b|blue sky", lower):
+            assert scene.weather == "clear", text
+
+
+def test_a_caption_claims_no_other_place(pairs: list[tuple[Scene, str]]) -> None:
+    signs = {
+        "road": r"\b(road|street|path)\b",
+        "beach": r"\b(beach|sand|seaside|shore)\b",
+        "water": r"\b(water|sea|lake)\b",
+        NO_PLACE: r"background|cut out|isolated",
+    }
+    for scene, text in pairs:
+        for place, sign in signs.items():
+            if place != scene.place:
+                assert re.search(sign, text.lower()) is None, text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_file_is_well_formed_and_leaves_no_placeholder_behind(kind: str) -> None:
+    ElementTree.fromstring(kind_fragment(kind))
+    for colour in COLOURS:
+        svg = scene_svg(Scene("water", "night", "snow", (subject(kind, colour),)), 128, 128)
+        ElementTree.fromstring(svg)
+        assert "{" not in svg
+
+
+def test_white_stays_pale_and_black_stays_dark_under_every_light() -> None:
+    for time in TIMES:
+        white, black = (subject_tokens(colour, time, 1.0)["main"] for colour in ("white", "black"))
+        assert min(int(white[place : place + 2], 16) for place in (1, 3, 5)) > 180
+        assert max(int(black[place : place + 2], 16) for place in (1, 3, 5)) < 70
+
+
+def test_a_caption_can_be_long_or_short() -> None:
+    rng = random.Random(2)
+    scene = Scene("field", "night", "rain", (subject(),))
+    lengths = {len(caption(scene, rng).split()) for _ in range(300)}
+    assert min(lengths) <= 3
+    assert max(lengths) >= 15
+
+
+def test_a_contact_sheet_holds_all_pictures() -> None:
+    pictures = [render(Scene(NO_PLACE, "day", "clear", (subject(kind),)), 32, 32) for kind in KINDS]
+    sheet = contact_sheet(pictures, 5, list(KINDS))
+    assert sheet.shape[1] == 5 * (32 + 6) + 6
+    assert sheet.shape[2] == 3
