@@ -70,7 +70,10 @@ def ground(colour: str, time: str, weather: str, snow_cover: float = 0.88) -> st
         colour = mix(colour, SNOW, snow_cover)
     elif weather == "rain":
         colour = mix(colour, "#66727c", 0.32)
-    return lit(colour, GROUND_LIGHT[time])
+    red, green, blue = GROUND_LIGHT[time]
+    if time == "night" and min(parse(colour)) > 190:
+        return lit(colour, (0.62, 0.69, 0.86))
+    return lit(colour, (red, green, blue))
 
 
 def sky(time: str, weather: str) -> tuple[str, str, str]:

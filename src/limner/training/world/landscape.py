@@ -58,8 +58,10 @@ def _sun(x: float, y: float, radius: float, fills: tuple[str, str], strength: fl
 
 def _night_lights(scene: Scene, wide: float, line: float, top: str) -> str:
     x, y = wide * 0.84, line * 0.25
-    parts = [_sun(x, y, 7, ("#fdf6d2", "#8fa0e0"), 1.0 if scene.weather == "clear" else 0.7)]
-    parts.append(f'<circle cx="{x - 3.6:.2f}" cy="{y - 1.8:.2f}" r="6" fill="{mix(top, "#2a3870", 0.5)}"/>')
+    fill = "#fdf6d2" if scene.weather == "clear" else mix("#fdf6d2", top, 0.3)
+    glow = _sun(x, y, 7, (fill, "#8fa0e0"), 0.6).rsplit("<circle", 1)[0]
+    crescent = f"M{x:.2f},{y - 7:.2f} a7,7 0 1,1 -6.4,9.8 a7.4,7.4 0 0,0 6.4,-9.8 Z"
+    parts = [glow, f'<path d="{crescent}" fill="{fill}"/>']
     if scene.weather == "clear":
         stars = "".join(_dot(wide * across / 100, line * down / 56, 0.85) for across, down in STARS)
         parts.append(f'<path d="{stars}" fill="#fff8dc"/>')
@@ -76,7 +78,7 @@ def _clouds(scene: Scene, wide: float, line: float) -> str:
     for across, down, size in ((0.12 + 0.2 * scene.cloud, 0.2, 1.0), (0.5 + 0.12 * scene.cloud, 0.34, 0.75)):
         x, y = wide * across, line * down
         parts.append(
-            f'<g transform="translate({x:.2f} {y:.2f}) scale({size})" fill="{fill}" fill-opacity=".9">'
+            f'<g transform="translate({x:.2f} {y:.2f}) scale({size})" fill="{fill}">'
             '<ellipse cx="0" cy="2" rx="15" ry="4.5"/><circle cx="-5" cy="-1" r="5.5"/><circle cx="4" '
             'cy="-2" r="6.5"/></g>'
         )
