@@ -1,0 +1,207 @@
+"""ImageRequest + ModelCard + seed -> Plans, or an error that names the field. Pure: it reads no clock, file or setting.
+
+Every `auto` is made concrete here, and validation ends here: what is queued can be run.
+"""
+
+import hashlib
+import json
+import math
+import re
+import unicodedata
+from typing import Any, Final, Literal, get_args
+
+from limner.engines.card import ModelCard
+from limner.errors import InvalidRequest
+from limner.wire import Background, Fidelity, ImageRequest, OutputFormat, Plan, Quality
+
+MAX_SEED: Final = 2**32 - 1
+_SHAPES: Final = ("square", "landscape", "portrait")
+_REFERENCE = re.compile(r"@image(\d+)", re.IGNORECASE)
+_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_WORD_PART = re.compile(r"['’-]")
+_RATIO = re.compile(r"([0-9]{1,4}):([0-9]{1,4})")
+_LISTED_WORDS = 12
+
+
+def plan(request: ImageRequest, card: ModelCard, seed: int) -> list[Plan]:
+    """One Plan per image of the request; `seed` is taken where the request names none. InvalidRequest otherwise."""
+    _check_text(request, card)
+    _check_inputs(request, card)
+    if not 1 <= request.n <= card.max_n:
+        raise InvalidRequest(f"n must be an integer between 1 and {card.max_n}", field="n")
+    if request.seed is not None and not 0 <= request.seed <= MAX_SEED:
+        raise InvalidRequest(f"seed must be an integer between 0 and {MAX_SEED}", field="seed")
+    width, height = _choose_size(request, card)
+    quality: Quality = "medium" if request.quality == "auto" else _one_of("quality", request.quality, Quality, "auto")
+    preset = card.presets[quality]
+    steps = preset.steps if request.num_inference_steps is None else request.num_inference_steps
+    if not 1 <= steps <= card.max_steps:
+        raise InvalidRequest(
+            f"num_inference_steps must be an integer between 1 and {card.max_steps}", field="num_inference_steps"
+        )
+    output_format: OutputFormat = _one_of("output_format", request.output_format, OutputFormat)
+    _check_compression(request)
+    fidelity: Fidelity = _one_of("input_fidelity", request.input_fidelity, Fidelity)
+    background = _choose_background(request, card)
+    settled: dict[str, Any] = {
+        "card": card.id,
+        "prompt": request.prompt,
+        "negative_prompt": request.negative_prompt,
+        "inputs": request.inputs,
+        "mask": request.mask,
+        "width": width,
+        "height": height,
+        "steps": steps,
+        "guidance": preset.guidance,
+        "quality": quality,
+        "input_fidelity": fidelity,
+        "background": background,
+        "output_format": output_format,
+        "output_compression": request.output_compression,
+    }
+    first_seed = seed if request.seed is None else request.seed
+    return [
+        Plan(
+            **settled,
+            seed=(first_seed + index) % (MAX_SEED + 1),
+            image_index=index,
+            batch_key=_batch_key(settled, card),
+            cost=width * height / 1_000_000 * steps,
+            warnings=_warnings(request, card, preset.guidance, background),
+        )
+        for index in range(request.n)
+    ]
+
+
+def _one_of(field: str, value: str, choices: Any, *also: str) -> Any:
+    names = get_args(choices)
+    if value not in names:
+        raise InvalidRequest(f"{field} must be one of {', '.join((*also, *names))}", field=field)
+    return value
+
+
+def _check_text(request: ImageRequest, card: ModelCard) -> None:
+    if not request.prompt.strip():
+        raise InvalidRequest("Prompt cannot be empty", field="prompt")
+    for field in ("prompt", "negative_prompt"):
+        text: str = getattr(request, field)
+        if len(text) > card.max_prompt_characters:
+            raise InvalidRequest(
+                f"{field} has {len(text)} characters; {card.id} takes at most {card.max_prompt_characters}", field=field
+            )
+        for position, character in enumerate(text):
+            if unicodedata.category(character) in ("Cc", "Cs") and character not in "\t\n\r":
+                raise InvalidRequest(
+                    f"{field} holds the control character U+{ord(character):04X} at position {position}", field=field
+                )
+
+
+def _check_inputs(request: ImageRequest, card: ModelCard) -> None:
+    count = len(request.inputs)
+    if len(request.input_sizes) != count:
+        raise ValueError("every input needs its size")
+    if count > card.max_references:
+        allowed = f"at most {card.max_references}" if card.max_references else "no"
+        raise InvalidRequest(f"{card.id} takes {allowed} input images, not {count}", field="input_image")
+    for reference in _REFERENCE.finditer(request.prompt):
+        if not 1 <= int(reference[1][:9]) <= count:
+            given = {0: "no input image is given", 1: "only @Image1 is given"}
+            have = given.get(count, f"only @Image1 to @Image{count} are given")
+            raise InvalidRequest(f"the prompt names {reference[0][:20]}, but {have}", field="prompt")
+    if request.mask is not None and not card.masks:
+        raise InvalidRequest(f"{card.id} takes no mask", field="mask")
+    if request.mask is not None and not request.inputs:
+        raise InvalidRequest("mask needs an input image", field="mask")
+
+
+def _choose_size(request: ImageRequest, card: ModelCard) -> tuple[int, int]:
+    if request.aspect_ratio is not None:
+        if request.size != "auto":
+            raise InvalidRequest("give either aspect_ratio or size, not both", field="aspect_ratio")
+        ratio = _RATIO.fullmatch(request.aspect_ratio)
+        if ratio is None or not int(ratio[1]) or not int(ratio[2]):
+            raise InvalidRequest("aspect_ratio must be WIDTH:HEIGHT, such as 16:9", field="aspect_ratio")
+        return _nearest(card, int(ratio[1]), int(ratio[2]))
+    if request.size == "auto":
+        width, height = request.input_sizes[0] if request.input_sizes else (1, 1)
+        return _nearest(card, width, height)
+    for width, height in card.sizes:
+        if request.size in (f"{width}x{height}", _shape(width, height)):
+            return width, height
+    names = [name for name in _SHAPES if any(_shape(*size) == name for size in card.sizes)]
+    exact = [f"{width}x{height}" for width, height in card.sizes]
+    raise InvalidRequest(f"size must be one of {', '.join(['auto', *names, *exact])}", field="size")
+
+
+def _shape(width: int, height: int) -> Literal["square", "landscape", "portrait"]:
+    return "square" if width == height else "landscape" if width > height else "portrait"
+
+
+def _nearest(card: ModelCard, width: int, height: int) -> tuple[int, int]:
+    """The card's size whose ratio of sides is nearest by factor; the earlier one, if two are as near."""
+    return min(card.sizes, key=lambda size: round(abs(math.log(size[0] / size[1]) - math.log(width / height)), 9))
+
+
+def _check_compression(request: ImageRequest) -> None:
+    if request.output_compression is None:
+        return
+    if request.output_format == "png":
+        raise InvalidRequest("output_compression is for jpeg and webp, not for png", field="output_compression")
+    if not 0 <= request.output_compression <= 100:
+        raise InvalidRequest("output_compression must be an integer between 0 and 100", field="output_compression")
+
+
+def _choose_background(request: ImageRequest, card: ModelCard) -> Background:
+    if request.background == "auto":
+        wanted = card.transparent and request.output_format != "jpeg" and _asks_for_transparency(request.prompt, card)
+        return "transparent" if wanted else "opaque"
+    background: Background = _one_of("background", request.background, Background, "auto")
+    if background == "transparent" and request.output_format == "jpeg":
+        raise InvalidRequest(
+            "background=transparent needs output_format=png or webp: jpeg holds no transparency", field="background"
+        )
+    if background == "transparent" and not card.transparent:
+        raise InvalidRequest(f"{card.id} makes no transparent backgrounds", field="background")
+    return background
+
+
+def _asks_for_transparency(prompt: str, card: ModelCard) -> bool:
+    words = f" {' '.join(_words(prompt))} "
+    return any(f" {' '.join(_words(phrase))} " in words for phrase in card.transparent_words)
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text in lower case, without numbers and punctuation."""
+    return _WORD.findall(_REFERENCE.sub(" ", text).lower().replace("’", "'"))
+
+
+def _warnings(request: ImageRequest, card: ModelCard, guidance: float, background: Background) -> tuple[str, ...]:
+    found: list[str] = []
+    if card.vocabulary is not None:
+        unknown = _unknown_words(request.prompt, card.vocabulary)
+        if unknown:
+            more = f" and {len(unknown) - _LISTED_WORDS} more" if len(unknown) > _LISTED_WORDS else ""
+            listed = ", ".join(word[:40] for word in unknown[:_LISTED_WORDS])
+            found.append(f"words that {card.id} does not know and that change little: {listed}{more}")
+    if request.input_fidelity == "high" and not request.inputs:
+        found.append("input_fidelity changes nothing without an input image")
+    if request.negative_prompt and guidance <= 1:
+        found.append("negative_prompt changes nothing at this quality, which uses no guidance")
+    if background == "opaque" and request.output_format == "jpeg" and _asks_for_transparency(request.prompt, card):
+        found.append("the prompt asks for a transparent background, which jpeg cannot hold; png and webp can")
+    return tuple(found)
+
+
+def _unknown_words(prompt: str, vocabulary: frozenset[str]) -> list[str]:
+    """Words of the prompt that the model never met, once each, in order; a compound of known words is known."""
+    return [
+        word
+        for word in dict.fromkeys(_words(prompt))
+        if word not in vocabulary and not all(part in vocabulary for part in _WORD_PART.split(word))
+    ]
+
+
+def _batch_key(settled: dict[str, Any], card: ModelCard) -> str:
+    """A short hash of the card and of the fields that generations of one forward pass must share."""
+    shared = [card.id, *(settled[field] for field in card.batch_key_fields)]
+    return hashlib.sha256(json.dumps(shared).encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""Bytes to safe pixels, pixels to bytes, and where the bytes lie."""

@@ -1,0 +1,129 @@
+"""Where the bytes of images lie: a path or a digest to bytes, and signatures for paths. It knows no rows, no routes."""
+
+import asyncio
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+import obstore
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import LocalStore
+
+from limner.errors import NotFound, StorageFailed
+from limner.wire import OutputFormat
+
+_KEY_FILE = "url-signing.key"
+
+
+def result_path(namespace: str, generation_id: str, output_format: OutputFormat) -> str:
+    """Where the image of a generation lies, in the store and (after /api/repos/) in its URL."""
+    return f"{namespace}/generations/file/main/{generation_id}.{output_format}"
+
+
+class Blobs:
+    """The image store of one data folder. Objects appear whole or not at all, and survive a power cut once put."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._images = folder / "images"
+        self._images.mkdir(parents=True, exist_ok=True)
+        self._store = LocalStore(str(self._images))
+        self._key: bytes | None = None
+
+    async def put(self, path: str, data: bytes, *, durable: bool = True) -> None:
+        """Store `data` under `path` (segments joined by `/`), replacing what was there; StorageFailed if it cannot.
+
+        `durable` waits until the disk has it; previews, which nobody misses, do without.
+        """
+        try:
+            await obstore.put_async(self._store, path, data)
+            if durable:
+                await asyncio.to_thread(_sync_to_disk, self._images / path)
+        except (BaseError, OSError) as error:
+            raise StorageFailed("the image could not be stored") from error
+
+    async def get(self, path: str) -> bytes:
+        """The bytes stored under `path`; NotFound if there are none, StorageFailed if they cannot be read."""
+        try:
+            found = await obstore.get_async(self._store, path)
+            return bytes(await found.bytes_async())
+        except (NotFoundError, FileNotFoundError):
+            raise NotFound("there is no image at this path") from None
+        except (BaseError, OSError) as error:
+            raise StorageFailed("the image could not be read") from error
+
+    async def exists(self, path: str) -> bool:
+        """Whether something is stored under `path`."""
+        try:
+            await obstore.head_async(self._store, path)
+        except (NotFoundError, FileNotFoundError):
+            return False
+        return True
+
+    async def delete(self, path: str) -> None:
+        """Remove what is stored under `path`, if anything is."""
+        try:
+            await obstore.delete_async(self._store, path)
+        except (NotFoundError, FileNotFoundError):
+            return
+        except (BaseError, OSError) as error:
+            raise StorageFailed("the image could not be removed") from error
+
+    async def put_input(self, data: bytes) -> str:
+        """Store a normalised input image by its content; answers its digest (SHA-256, hex)."""
+        digest = hashlib.sha256(data).hexdigest()
+        path = _input_path(digest)
+        if not await self.exists(path):
+            await self.put(path, data)
+        return digest
+
+    async def get_input(self, digest: str) -> bytes:
+        """The bytes of the input image with this digest; NotFound if it was never stored."""
+        return await self.get(_input_path(digest))
+
+    def sign(self, path: str, expires_at: int) -> str:
+        """The signature that opens `path` until `expires_at` (unix seconds), as hex."""
+        return hmac.new(self._signing_key(), f"{expires_at}\n{path}".encode(), hashlib.sha256).hexdigest()
+
+    def verify(self, path: str, expires_at: int, signature: str, now: float) -> bool:
+        """Whether `signature` opens `path` at `now` (unix seconds)."""
+        genuine = hmac.compare_digest(self.sign(path, expires_at).encode(), signature.encode())
+        return genuine and now < expires_at
+
+    def _signing_key(self) -> bytes:
+        if self._key is None:
+            self._key = _read_or_make_key(self._folder / _KEY_FILE)
+        return self._key
+
+
+def _input_path(digest: str) -> str:
+    return f"_inputs/{digest[:2]}/{digest}.png"
+
+
+def _sync_to_disk(path: Path) -> None:
+    """Flush a file and its name: a row that names an image must never outlive the image."""
+    for name in (path, path.parent):
+        handle = os.open(name, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _read_or_make_key(path: Path) -> bytes:
+    """The 32 secret bytes in `path` (mode 0600), made on first use; of two makers at once, the first wins."""
+    if not path.exists():
+        fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(32))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return path.read_bytes()

@@ -1,0 +1,172 @@
+"""Bytes from anywhere to safe pixels: PNG, JPEG or WebP by content, upright, in sRGB, as RGBA. It fetches nothing."""
+
+import base64
+import binascii
+import io
+import re
+import struct
+import warnings
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, UnidentifiedImageError
+
+from limner.errors import InvalidRequest, TooLarge
+
+Pixels = NDArray[np.uint8]
+"""uint8 RGBA with straight alpha, shape (height, width, 4)."""
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+MEDIA_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "MPO": "image/jpeg", "WEBP": "image/webp"}
+MAX_SIDE = 16_384
+_ORIENTATION_TAG = 0x0112
+_DATA_URI = re.compile(r"data:image/[a-z0-9.+-]{1,40}(?:;[a-z0-9-]{1,40}=[^;,]{0,200})*;base64,", re.IGNORECASE)
+_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    struct.error,
+    zlib.error,
+    EOFError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+)
+"""What Pillow raises on bytes that are not the picture they claim to be."""
+
+
+def parse_data_uri(text: str, max_bytes: int, *, field: str | None = None) -> bytes:
+    """The bytes of a `data:image/...;base64,` URI of at most `max_bytes`; InvalidRequest or TooLarge otherwise."""
+    head = _DATA_URI.match(text)
+    if head is None:
+        raise InvalidRequest(f"{field or 'the image'} is not a `data:image/...;base64,` URI", field=field)
+    payload = text[head.end() :].translate({9: None, 10: None, 13: None, 32: None})
+    if len(payload) // 4 * 3 > max_bytes + 2:
+        raise TooLarge(f"{field or 'the image'} is larger than {max_bytes} bytes", field=field)
+    try:
+        data = base64.b64decode(payload + "=" * (-len(payload) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidRequest(f"{field or 'the image'} is a data URI whose base64 is broken", field=field) from None
+    if not data:
+        raise InvalidRequest(f"{field or 'the image'} is an empty data URI", field=field)
+    if len(data) > max_bytes:
+        raise TooLarge(f"{field or 'the image'} is larger than {max_bytes} bytes", field=field)
+    return data
+
+
+def read_media_type(data: bytes, *, max_pixels: int, field: str | None = None) -> str:
+    """The media type of a picture by its content, after its size was checked and all of it was decoded."""
+    with _open(data, max_pixels, field) as image:
+        _load(image, field)
+        return MEDIA_TYPES[image.format or ""]
+
+
+def read_image(data: bytes, *, max_pixels: int, field: str | None = None) -> Pixels:
+    """Decode a PNG, JPEG or WebP upright into sRGB RGBA (height, width, 4); its first frame, if it is animated.
+
+    Raises TooLarge over `max_pixels` pixels or 16384 a side (before anything is decoded) and InvalidRequest when the
+    bytes are no such picture or end too early. `field` names the request field in the error.
+    """
+    with _open(data, max_pixels, field) as image:
+        _load(image, field)
+        orientation = _orientation(image)
+        try:
+            rgba = _to_rgba(image)
+        except _BROKEN:
+            raise _unreadable(field) from None
+    return np.ascontiguousarray(_upright(rgba, orientation))
+
+
+def _unreadable(field: str | None) -> InvalidRequest:
+    return InvalidRequest(f"{field or 'the image'} is not a whole PNG, JPEG or WebP picture", field=field)
+
+
+def _open(data: bytes, max_pixels: int, field: str | None) -> Image.Image:
+    Image.MAX_IMAGE_PIXELS = max_pixels
+    # Pillow only warns a little above the limit; as an error it stops there too.
+    warnings.simplefilter("error", Image.DecompressionBombWarning)
+    too_large = TooLarge(f"{field or 'the image'} has more than {max_pixels} pixels", field=field)
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise too_large from None
+    except (UnidentifiedImageError, *_BROKEN):
+        raise _unreadable(field) from None
+    width, height = image.size
+    if width < 1 or height < 1:
+        raise _unreadable(field)
+    if width > MAX_SIDE or height > MAX_SIDE:
+        raise TooLarge(
+            f"{field or 'the image'} is {width}x{height}; a side may have at most {MAX_SIDE} pixels", field=field
+        )
+    if width * height > max_pixels:
+        raise too_large
+    return image
+
+
+def _load(image: Image.Image, field: str | None) -> None:
+    try:
+        image.load()
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, *_BROKEN):
+        raise _unreadable(field) from None
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1 when there is none or the EXIF is broken, which spoils no picture."""
+    try:
+        value = image.getexif().get(_ORIENTATION_TAG, 1)
+    except _BROKEN:
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _upright(rgba: Pixels, orientation: int) -> Pixels:
+    """Undo the camera's orientation: 5 to 8 swap the sides, then columns or rows are mirrored (EXIF 2.32, 4.6.4)."""
+    if orientation >= 5:
+        rgba = rgba.transpose(1, 0, 2)
+    if orientation in (2, 3, 6, 7):
+        rgba = rgba[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        rgba = rgba[::-1]
+    return rgba
+
+
+def _to_rgba(image: Image.Image) -> Pixels:
+    if image.mode.startswith("I"):
+        return _from_deep_grey(image)
+    profile = image.info.get("icc_profile")
+    if image.mode in ("P", "PA", "1") or "transparency" in image.info:
+        image = image.convert("RGBA")
+    if profile:
+        image = _to_srgb(image, profile)
+    return np.asarray(image.convert("RGBA"), dtype=np.uint8)
+
+
+def _from_deep_grey(image: Image.Image) -> Pixels:
+    """16-bit grey scaled to 8 bits: Pillow's own conversion would clip everything above 255 to white."""
+    deep = np.asarray(image).astype(np.int64).clip(0, 65_535)
+    grey = ((deep * 255 + 32_767) // 65_535).astype(np.uint8)
+    clear = image.info.get("transparency")
+    alpha = np.where(deep == clear, 0, 255) if isinstance(clear, int) else np.full(deep.shape, 255)
+    return np.dstack([grey, grey, grey, alpha.astype(np.uint8)])
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """The picture in sRGB as its embedded profile says; unchanged if the profile is sRGB, broken or of another mode."""
+    alpha = image.getchannel("A") if image.mode in ("RGBA", "LA") else None
+    colour = image.convert(image.mode[:-1]) if alpha else image
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if ImageCms.getProfileDescription(source).strip().startswith("sRGB"):
+            return image
+        converted = ImageCms.profileToProfile(colour, source, _SRGB, outputMode="RGB")
+    except (ImageCms.PyCMSError, *_BROKEN):
+        return image
+    if converted is None:
+        return image
+    if alpha:
+        converted.putalpha(alpha)
+    return converted
