@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from limner.errors import InvalidRequest
 
 
 class Settings(BaseSettings):
@@ -19,11 +21,25 @@ class Settings(BaseSettings):
         default=None, description="Base of the URLs in answers; unset, the request's own host is used."
     )
     url_seconds: int = Field(default=3600, ge=1, description="Seconds for which a signed result URL opens.")
-    lease_seconds: float = Field(default=15.0, gt=0, description="Seconds without a heartbeat until work is taken back.")
+    lease_seconds: float = Field(
+        default=15.0, gt=0, description="Seconds without a heartbeat until work is taken back."
+    )
     max_queued: int = Field(default=10_000, ge=1, description="Queued generations at which new ones are refused (429).")
     max_batch: int = Field(default=4, ge=1, le=64, description="Generations that one forward pass may share.")
     max_body_bytes: int = Field(default=100_000_000, ge=1, description="Largest request body in bytes.")
     max_image_bytes: int = Field(default=50_000_000, ge=1, description="Largest input image in bytes.")
     max_image_pixels: int = Field(default=64_000_000, ge=1, description="Largest input image in pixels.")
-    sync_timeout_seconds: float = Field(default=600.0, gt=0, description="Longest wait of a synchronous call in seconds.")
+    sync_timeout_seconds: float = Field(
+        default=600.0, gt=0, description="Longest wait of a synchronous call in seconds."
+    )
     log_level: str = Field(default="INFO", description="Least severe log level that is written.")
+
+    @classmethod
+    def read(cls, **given: object) -> "Settings":
+        """The environment under what the command line gave (None = not given); InvalidRequest names a bad one."""
+        try:
+            return cls.model_validate({name: value for name, value in given.items() if value is not None})
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = "LIMNER_" + "_".join(str(part) for part in first["loc"]).upper()
+            raise InvalidRequest(f"The setting {name} is not valid: {first['msg']}.", field=name) from None

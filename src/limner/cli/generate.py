@@ -1,0 +1,77 @@
+"""`limner generate`: a prompt becomes a file, here and without a server.
+
+The road is the worker's own (intake, plan, the engine through `workers.run`, encode), without queue and database.
+"""
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from limner.cli import terminal
+
+if TYPE_CHECKING:
+    from limner.engines.engine import Pixels
+
+Output = Annotated[Path, typer.Option("--output", "-o", help="File to write; with -n 2: NAME-0, NAME-1.")]
+Model = Annotated[str, typer.Option(help="Model id.")]
+Size = Annotated[str, typer.Option(help="auto, square, portrait, landscape or WIDTHxHEIGHT.")]
+Quality = Annotated[str, typer.Option(help="auto, low, medium or high: how many steps.")]
+Seed = Annotated[int | None, typer.Option(help="The same seed gives the same image; left out, a random one.")]
+Count = Annotated[int, typer.Option("--n", "-n", help="How many images.")]
+Steps = Annotated[int | None, typer.Option(help="Steps, if not those of the quality.")]
+Format = Annotated[str | None, typer.Option(help="png, jpeg or webp; left out, as the file's name says.")]
+Background = Annotated[str, typer.Option(help="auto, opaque or transparent.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command()
+    def generate(
+        prompt: Annotated[str, typer.Argument(help="What the image shows.")],
+        output: Output,
+        model: Model = "storybook",
+        size: Size = "auto",
+        quality: Quality = "auto",
+        seed: Seed = None,
+        n: Count = 1,
+        steps: Steps = None,
+        format: Format = None,
+        background: Background = "auto",
+    ) -> None:
+        """Make an image from a prompt, without a server."""
+        asked = {"model": model, "prompt": prompt, "size": size, "quality": quality, "seed": seed, "n": n}
+        make(asked | {"num_inference_steps": steps, "background": background}, output, format, [])
+
+
+def make(asked: dict[str, Any], output: Path, format: str | None, inputs: list["Pixels"]) -> None:
+    """Plan and run one request in this process and write its images; `asked` holds fields of ImageRequest."""
+    from limner import wire
+    from limner.engines import plan as planner
+    from limner.engines import registry
+    from limner.engines.engine import Job
+    from limner.workers import run
+
+    request = wire.ImageRequest(
+        namespace="local",
+        inputs=tuple(f"input-{i}" for i in range(len(inputs))),
+        input_sizes=tuple((rgba.shape[1], rgba.shape[0]) for rgba in inputs),
+        output_format=terminal.format_of(output, format),
+        **asked,
+    )
+    card = registry.resolve(request.model)
+    seed = secrets.randbelow(planner.MAX_SEED + 1) if request.seed is None else request.seed
+    plans = planner.plan(request, card, seed)
+    paths = terminal.paths_of(output, len(plans))
+    for warning in dict.fromkeys(warning for plan in plans for warning in plan.warnings):
+        terminal.note(f"warning: {warning}")
+    jobs = [Job(path.name, plan, tuple(inputs)) for path, plan in zip(paths, plans, strict=True)]
+    engine = registry.load_engine(card.id)
+    engine.load()
+    with terminal.progress_bars() as step:
+        pictures = run.run_here(engine, jobs, step)
+    for path, job in zip(paths, jobs, strict=True):
+        terminal.write_file(path, run.encode_picture(job, pictures[job.id]))
+        terminal.note(f"{path}  {job.plan.width}x{job.plan.height}  seed {job.plan.seed}")
