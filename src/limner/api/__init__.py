@@ -1,0 +1,1 @@
+"""The HTTP surface: routes, dialects and pages. It queues work and answers; it never makes a picture."""

@@ -1,0 +1,148 @@
+"""Every error answer of the HTTP surface, in the hub's superset shape, and the edge that catches what nobody expected.
+
+Not here: the errors themselves (`limner.errors`) and the decision which one to raise.
+"""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import Match
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from limner import errors
+
+LONGEST_TEXT = 2000
+"""Characters of an error text that are sent; callers' own words may be in it, and they may be long."""
+
+log = structlog.get_logger(__name__)
+
+# Statuses that belong to HTTP itself and that no error of `limner.errors` stands for.
+PROTOCOL_PROBLEMS = {
+    400: (errors.InvalidRequest.code, errors.InvalidRequest.title, "The request could not be read."),
+    404: (errors.NotFound.code, errors.NotFound.title, "There is no such route."),
+    405: ("method_not_allowed", "This method is not allowed here", "The route exists, but not with this method."),
+    413: (errors.TooLarge.code, errors.TooLarge.title, "The request body is too large."),
+    415: ("unsupported_media_type", "The content type is not supported", "Send the body as application/json."),
+}
+
+
+def answer(
+    status: int, code: str, title: str, detail: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """One error in the hub's superset shape: `type`, `title`, `detail` and `message` at once."""
+    detail = clean(detail)
+    error = {"type": code, "title": title, "detail": detail, "message": detail}
+    body = {"error": error, "status": "error", "status_message": code}
+    return JSONResponse(body, status_code=status, headers=headers)
+
+
+def answer_error(error: errors.LimnerError) -> JSONResponse:
+    """An expected failure as an answer."""
+    headers = None
+    if isinstance(error, errors.TooBusy):
+        headers = {"Retry-After": str(error.retry_after_seconds)}
+    return answer(error.status, error.code, error.title, error.message, headers)
+
+
+def clean(text: str) -> str:
+    """The text cut to a sane length and without anything that UTF-8 cannot carry."""
+    if len(text) > LONGEST_TEXT:
+        text = text[:LONGEST_TEXT] + " ..."
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\x00", "\\x00")
+
+
+def recall(code: str, message: str) -> errors.LimnerError:
+    """The error that a failed generation's stored code and message stand for."""
+    for kind in (errors.EngineFailed, errors.OutOfMemory, errors.StorageFailed, errors.LeaseLost):
+        if kind.code == code:
+            return kind(message)
+    if code == errors.InvalidRequest.code:
+        return errors.InvalidRequest(message)
+    return errors.EngineFailed(message)
+
+
+def install(app: FastAPI) -> None:
+    """Make every failure inside `app`, routing included, answer in the documented shape."""
+
+    async def limner_error(_: Request, error: Exception) -> JSONResponse:
+        if not isinstance(error, errors.LimnerError):
+            raise error
+        if error.status >= 500:
+            log.error("request failed", code=error.code, message=error.message)
+        return answer_error(error)
+
+    async def http_error(request: Request, error: Exception) -> JSONResponse:
+        if not isinstance(error, HTTPException):
+            raise error
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(allowed_methods(app, request.scope))
+        known = PROTOCOL_PROBLEMS.get(error.status_code)
+        if known is None:
+            return answer(error.status_code, "unknown_error", "The request failed", str(error.detail), headers)
+        return answer(error.status_code, *known, headers)
+
+    async def invalid(_: Request, error: Exception) -> JSONResponse:
+        if not isinstance(error, RequestValidationError):
+            raise error
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"][1:])
+        return answer_error(errors.InvalidRequest(f"{field}: {first['msg']}", field=field))
+
+    app.add_exception_handler(errors.LimnerError, limner_error)
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(RequestValidationError, invalid)
+
+
+def allowed_methods(app: FastAPI, scope: Scope) -> list[str]:
+    """The methods that some route accepts for the path of `scope`."""
+    found: set[str] = set()
+    for route in app.router.routes:
+        match, _ = route.matches(scope)
+        if match is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return sorted(found)
+
+
+class Edge:
+    """The outermost layer: numbers each request and turns whatever nobody caught into a bare 500."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run one request; the answer carries its number as X-Request-Id and the log names the same."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = uuid.uuid4().hex
+        started = False
+
+        async def numbered(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id, method=scope["method"]):
+            try:
+                await self.app(scope, receive, numbered)
+            except ClientDisconnect:
+                log.info("caller hung up")
+            except Exception as error:  # noqa: BLE001 - the one place at the edge
+                log.error("unexpected failure", path=scope["path"], exc_info=error)
+                if not started:
+                    await self._apologise(request_id)(scope, receive, numbered)
+
+    @staticmethod
+    def _apologise(request_id: str) -> Any:
+        detail = f"Something unexpected went wrong; the server's log names it under request {request_id}."
+        return answer(500, "unknown_error", "The server failed", detail)
