@@ -1,4 +1,4 @@
-"""`python -m limner` is the same as `limner`. Nothing else lives here."""
+"""`python -m limner`: the command line, for processes that start others with their own interpreter."""
 
 from limner.cli.main import main
 

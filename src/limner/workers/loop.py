@@ -1,0 +1,298 @@
+"""The worker's loop: claim a batch, run it, deliver its images, report. It starts no process and reads no request.
+
+While the engine runs one batch, the images of the batch before are encoded and stored; nothing more is held. A
+cancelled generation, a lost lease and a passed deadline are one thing here: the id is no longer among those that the
+table says this worker holds, and the engine is told to drop it.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
+
+import structlog
+
+from limner import errors, wire
+from limner.engines import registry
+from limner.engines.engine import Job, Pixels
+from limner.images.blobs import Blobs, result_path
+from limner.images.intake import read_image
+from limner.queue.hints import Hints
+from limner.queue.store import Store
+from limner.settings import Settings
+from limner.workers.run import BatchControl, EngineThread, Report, encode_picture, error_of
+
+IDLE_SECONDS = 1.0
+"""Longest sleep of an idle worker when no hint wakes it."""
+LOOK_SECONDS = 0.05
+"""Between two looks whether the running generations are still this worker's."""
+JOIN_SECONDS = 0.25
+"""Between two questions for newcomers."""
+PROGRESS_SECONDS = 0.1
+"""Between two progress hints of one generation."""
+RETRY_SECONDS = 1.0
+"""Between two tries while the database cannot be used."""
+GRACE_SECONDS = 1.0
+"""For the engine and the deliveries to end, once the worker is told to stop."""
+
+log = structlog.get_logger()
+
+
+class WorkerLoop:
+    """One worker: a name, the queue, and an engine thread for each card that was needed so far."""
+
+    def __init__(self, name: str, store: Store, blobs: Blobs, hints: Hints, settings: Settings) -> None:
+        self.name = name
+        self._store = store
+        self._blobs = blobs
+        self._hints = hints
+        self._settings = settings
+        self._cards = sorted(registry.cards())
+        self._engines: dict[str, EngineThread] = {}
+        self._held: dict[str, wire.Generation] = {}
+        self._holding = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._control: BatchControl | None = None
+        self._deliveries: set[asyncio.Task[None]] = set()
+        self._reap_at = 0.0
+
+    def stop(self) -> None:
+        """Claim nothing more and tell the engine to drop everything; `run` then returns within about a second."""
+        self._stopping.set()
+        if self._control is not None:
+            self._control.drop_all()
+
+    async def run(self) -> None:
+        """Work until `stop`; afterwards whatever is still held is back in the queue, uncounted."""
+        work, watch = asyncio.create_task(self._work()), asyncio.create_task(self._watch())
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait([work, watch, stopping], return_when=asyncio.FIRST_COMPLETED)
+            self.stop()
+            await asyncio.wait([work, *self._deliveries], timeout=GRACE_SECONDS)
+        finally:
+            ending = [work, watch, stopping, *self._deliveries]
+            for task in ending:
+                task.cancel()
+            outcomes = await asyncio.gather(*ending, return_exceptions=True)
+            await self._release()
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+
+    async def _release(self) -> None:
+        try:
+            async with asyncio.timeout(GRACE_SECONDS):
+                released = await self._store.release(self.name)
+        except (TimeoutError, errors.StorageFailed):
+            log.exception("cannot give the generations back; their leases will run out", worker=self.name)
+        else:
+            log.info("worker stopped", worker=self.name, given_back=released)
+
+    async def _work(self) -> None:
+        """Claim and run, one batch after the other."""
+        jobs: list[Job] = []
+        with self._hints.listen("wake") as wakes:
+            while not self._stopping.is_set():
+                try:
+                    jobs = jobs or await self._claim()
+                except errors.StorageFailed as error:
+                    log.error("cannot claim", worker=self.name, error=error.message)
+                    await asyncio.sleep(RETRY_SECONDS)
+                    continue
+                if jobs:
+                    jobs = await self._run(jobs)
+                else:
+                    await wakes.wait(IDLE_SECONDS)
+
+    async def _watch(self) -> None:
+        """Renew the leases of what is held, and tell the engine what is not held any more."""
+        lease_seconds = self._settings.lease_seconds
+        with self._hints.listen("cancel") as cancels:
+            while True:
+                await self._holding.wait()
+                beat_at = time.monotonic() + lease_seconds / 3
+                while self._held:
+                    await cancels.wait(LOOK_SECONDS)
+                    believed = set(self._held)
+                    try:
+                        if time.monotonic() < beat_at:
+                            kept = await self._store.held(self.name)
+                        else:
+                            kept = await self._store.heartbeat(self.name, lease_seconds)
+                            beat_at = time.monotonic() + lease_seconds / 3
+                    except errors.StorageFailed as error:
+                        log.error("cannot renew the leases", worker=self.name, error=error.message)
+                        await asyncio.sleep(RETRY_SECONDS)
+                        continue
+                    if self._control is not None:
+                        self._control.drop(believed - kept)
+                self._holding.clear()
+
+    async def _claim(self) -> list[Job]:
+        """The jobs of the next batch; none if there is nothing to do."""
+        lease_seconds = self._settings.lease_seconds
+        if time.monotonic() >= self._reap_at:
+            await self._store.reap()
+            self._reap_at = time.monotonic() + lease_seconds / 3
+        while generations := await self._store.claim(self.name, self._cards, self._settings.max_batch, lease_seconds):
+            if jobs := await self._prepare(generations):
+                return jobs
+        return []
+
+    async def _join(self, batch_key: str, room: int) -> list[Job]:
+        """Jobs that may join the running batch."""
+        try:
+            return await self._prepare(
+                await self._store.join(self.name, batch_key, room, self._settings.lease_seconds),
+            )
+        except errors.StorageFailed as error:
+            log.error("cannot claim newcomers", worker=self.name, error=error.message)
+            return []
+
+    async def _prepare(self, generations: list[wire.Generation]) -> list[Job]:
+        """Read the input images; a generation whose inputs cannot be read fails alone."""
+        for generation in generations:
+            self._held[generation.id] = generation
+            self._holding.set()
+        jobs = await asyncio.gather(*(self._read_job(generation) for generation in generations))
+        return [job for job in jobs if job is not None]
+
+    async def _read_job(self, generation: wire.Generation) -> Job | None:
+        plan, max_pixels = generation.plan, self._settings.max_image_pixels
+        try:
+            files = [await self._blobs.get_input(digest) for digest in plan.inputs]
+            inputs = [await asyncio.to_thread(read_image, data, max_pixels=max_pixels) for data in files]
+        except errors.LimnerError as error:
+            log.error("cannot read the inputs", generation=generation.id, error=error.message)
+            await self._fail(
+                generation, errors.StorageFailed("An input image of this generation cannot be read any more.")
+            )
+            return None
+        return Job(generation.id, plan, tuple(inputs))
+
+    async def _run(self, jobs: list[Job]) -> list[Job]:
+        """Run one batch to its end and wait for the deliveries of the batch before; answers jobs that came too late."""
+        jobs = [job for job in jobs if job.id in self._held]
+        if not jobs:
+            return []
+        card = jobs[0].plan.card
+        if card not in self._engines:
+            self._engines[card] = EngineThread(card)
+        earlier = list(self._deliveries)
+        newcomers = Newcomers(self._join, {job.id for job in jobs})
+        control = self._control = BatchControl(jobs, self._report(newcomers), self._settings.max_batch)
+        error = await self._attempt(self._engines[card].run(jobs, control), [job.id for job in jobs])
+        self._control = None
+        wanted, dropped = control.unfinished()
+        late = await newcomers.late()
+        for id in {job.id for job in dropped} - {job.id for job in late}:
+            self._held.pop(id, None)
+        for job in wanted:
+            missing = errors.EngineFailed("The engine ended without making this picture.")
+            await self._fail(self._held[job.id], error or missing)
+        await asyncio.gather(*earlier)
+        return late
+
+    async def _attempt(self, work: Awaitable[None], ids: list[str]) -> errors.LimnerError | None:
+        """Await a piece of a batch; what goes wrong in it is logged here, and told to the caller without its text."""
+        try:
+            await work
+        except Exception as cause:
+            log.exception("batch failed", worker=self.name, generations=ids)
+            return error_of(cause)
+        return None
+
+    def _report(self, newcomers: "Newcomers") -> Report:
+        """What the engine's thread calls; each call only leaves a note for the loop."""
+        soon = asyncio.get_running_loop().call_soon_threadsafe
+        told_at: dict[str, float] = {}
+
+        def step(id: str, i: int, of: int) -> None:
+            if i == of or time.monotonic() - told_at.get(id, 0.0) >= PROGRESS_SECONDS:
+                told_at[id] = time.monotonic()
+                soon(self._hints.progress, id, i, of)
+
+        def done(job: Job, rgba: Pixels, warnings: tuple[str, ...]) -> None:
+            soon(self._start, lambda: self._deliver(job, rgba, warnings))
+
+        def failed(job: Job, error: errors.LimnerError) -> None:
+            soon(self._start, lambda: self._fail(self._held[job.id], error))
+
+        return Report(step=step, done=done, failed=failed, newcomers=newcomers)
+
+    def _start(self, delivery: Callable[[], Coroutine[None, None, None]]) -> None:
+        task = asyncio.create_task(delivery())
+        self._deliveries.add(task)
+        task.add_done_callback(self._deliveries.discard)
+
+    async def _deliver(self, job: Job, rgba: Pixels, warnings: tuple[str, ...]) -> None:
+        """Encode, store, finish."""
+        generation = self._held[job.id]
+        path = result_path(generation.namespace, generation.id, job.plan.output_format)
+
+        async def write() -> None:
+            await self._blobs.put(path, await asyncio.to_thread(encode_picture, job, rgba))
+
+        error = await self._attempt(write(), [job.id])
+        if error is not None:
+            await self._fail(generation, error)
+            return
+        all_warnings = tuple(dict.fromkeys((*job.plan.warnings, *warnings)))
+        id, attempt = generation.id, generation.attempt
+        await self._settle(generation, lambda: self._store.finish(self.name, id, attempt, path, all_warnings))
+
+    async def _fail(self, generation: wire.Generation, error: errors.LimnerError) -> None:
+        id, attempt = generation.id, generation.attempt
+        await self._settle(generation, lambda: self._store.fail(self.name, id, attempt, error))
+
+    async def _settle(self, generation: wire.Generation, move: Callable[[], Awaitable[object]]) -> None:
+        """Make the last move of a generation, trying until the database answers, and let go of it."""
+        while True:
+            try:
+                await move()
+            except errors.LeaseLost:
+                log.info("result dropped, the generation is no longer held", generation=generation.id)
+            except errors.StorageFailed as error:
+                log.error("cannot record a result", generation=generation.id, error=error.message)
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            break
+        if self._held.get(generation.id) is generation:
+            del self._held[generation.id]
+
+
+class Newcomers:
+    """Asks the queue for more jobs without making the engine wait: what one call orders, a later one receives."""
+
+    def __init__(self, join: Callable[[str, int], Coroutine[None, None, list[Job]]], ids: set[str]) -> None:
+        self._join = join
+        self._loop = asyncio.get_running_loop()
+        self._ids = ids
+        self._order: Future[list[Job]] | None = None
+        self._ready: list[Job] = []
+        self._late: list[Job] = []
+        self._ask_at = time.monotonic() + JOIN_SECONDS
+
+    def __call__(self, batch_key: str, room: int) -> list[Job]:
+        """Up to `room` jobs that have arrived meanwhile; called by the engine's thread."""
+        if self._order is None and not self._ready and time.monotonic() >= self._ask_at:
+            self._order = asyncio.run_coroutine_threadsafe(self._join(batch_key, room), self._loop)
+        if self._order is not None and self._order.done():
+            self._sort(self._order.result())
+            self._order = None
+            self._ask_at = time.monotonic() + JOIN_SECONDS
+        given, self._ready = self._ready[:room], self._ready[room:]
+        return given
+
+    async def late(self) -> list[Job]:
+        """The jobs that this worker holds and the engine has not taken, once the batch is over."""
+        if self._order is not None:
+            self._sort(await asyncio.wrap_future(self._order))
+        return self._ready + self._late
+
+    def _sort(self, jobs: list[Job]) -> None:
+        # After a pause longer than the lease, a job of this very batch can come back; it is to be run anew.
+        self._late += [job for job in jobs if job.id in self._ids]
+        self._ready += [job for job in jobs if job.id not in self._ids]
+        self._ids |= {job.id for job in jobs}
