@@ -39,11 +39,6 @@ class Settings(BaseSettings):
         """The SQLite file in the data folder."""
         return self.data / "limner.sqlite"
 
-    @property
-    def hints_socket(self) -> Path:
-        """The Unix socket in the data folder by which the server and its workers exchange hints."""
-        return self.data / "hints.sock"
-
     @classmethod
     def read(cls, **given: object) -> "Settings":
         """The environment under what the command line gave (None = not given); InvalidRequest names a bad one."""
