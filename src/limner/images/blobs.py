@@ -73,15 +73,26 @@ class Blobs:
 
     async def put_input(self, data: bytes) -> str:
         """Store a normalised input image by its content; answers its digest (SHA-256, hex)."""
-        digest = hashlib.sha256(data).hexdigest()
-        path = _input_path(digest)
-        if not await self.exists(path):
-            await self.put(path, data)
-        return digest
+        return await self._put_by_digest("_inputs", data)
 
     async def get_input(self, digest: str) -> bytes:
         """The bytes of the input image with this digest; NotFound if it was never stored."""
-        return await self.get(_input_path(digest))
+        return await self.get(_digest_path("_inputs", digest))
+
+    async def put_asset(self, data: bytes) -> str:
+        """Store the bytes of a caller's file by their content; answers their digest (SHA-256, hex)."""
+        return await self._put_by_digest("_assets", data)
+
+    async def get_asset(self, digest: str) -> bytes:
+        """The bytes of the caller's file with this digest; NotFound if it was never stored."""
+        return await self.get(_digest_path("_assets", digest))
+
+    async def _put_by_digest(self, shelf: str, data: bytes) -> str:
+        digest = hashlib.sha256(data).hexdigest()
+        path = _digest_path(shelf, digest)
+        if not await self.exists(path):
+            await self.put(path, data)
+        return digest
 
     def sign(self, path: str, expires_at: int) -> str:
         """The signature that opens `path` until `expires_at` (unix seconds), as hex."""
@@ -98,8 +109,9 @@ class Blobs:
         return self._key
 
 
-def _input_path(digest: str) -> str:
-    return f"_inputs/{digest[:2]}/{digest}.png"
+def _digest_path(shelf: str, digest: str) -> str:
+    """A shelf begins with `_`, which no namespace does; two letters a folder keep folders small."""
+    return f"{shelf}/{digest[:2]}/{digest}"
 
 
 def _sync_to_disk(path: Path) -> None:

@@ -1,0 +1,357 @@
+"""Files over HTTP: callers' own files, results behind signed links, the examples; and the reading of input images.
+
+It fetches nothing from other servers. Three kinds of repository answer under one address:
+`{namespace}/generations` holds results (written by workers only), `limner/examples` ships with the package and is
+open to all, everything else is what its namespace's owner stored.
+"""
+
+import asyncio
+import hashlib
+import re
+import time
+import unicodedata
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Final
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+
+from limner.errors import CallerError, Forbidden, InvalidRequest, NotFound, TooLarge
+from limner.images.blobs import Blobs
+from limner.images.encode import encode, media_type
+from limner.images.intake import parse_data_uri, read_image, read_media_type
+from limner.records.assets import BRANCH, Asset, Assets
+from limner.settings import Settings
+
+EXAMPLES_REPOSITORY: Final = ("limner", "examples")
+RESULTS_REPOSITORY: Final = "generations"
+MAX_FILES: Final = 16
+MAX_NAME_BYTES: Final = 255
+MAX_PATH_CHARACTERS: Final = 1_000
+_EXAMPLES_FOLDER = Path(__file__).parent / "examples"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_RESULT = re.compile(r"[0-9a-f-]{36}\.(png|jpeg|webp)")
+_ADDRESS = re.compile(r"/api/repos/([^/]+)/([^/]+)/file/([^/]+)/(.+)", re.DOTALL)
+_FILE_FIELDS = ("files[]", "files", "file")
+_TEXT_FIELDS = {"name": 200, "email": 254, "message": 2_000}
+
+Caller = Callable[[Request], Awaitable[str]]
+"""Answers the namespace of the one who asks; Unauthenticated if nobody known does."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a file stands, as its URL names it (decoded)."""
+
+    namespace: str
+    repo: str
+    revision: str
+    path: str
+    expires: str | None = None
+    signature: str | None = None
+
+    @property
+    def signed_path(self) -> str:
+        """What a signature covers; for a result, its path in the image store."""
+        return f"{self.namespace}/{self.repo}/file/{self.revision}/{self.path}"
+
+
+@dataclass(frozen=True)
+class FileContent:
+    """The bytes of one file and what a reader must know of them."""
+
+    data: bytes
+    media_type: str
+    digest: str
+    fixed: bool
+    """Whether the address can never answer other bytes."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """Every file of one installation: stored files, results and examples."""
+
+    assets: Assets
+    blobs: Blobs
+    settings: Settings
+
+    def result_url(self, path: str, base: str) -> str:
+        """The absolute URL that opens a result without a key until it expires; `base` is scheme and host."""
+        expires = int(time.time()) + self.settings.url_seconds
+        signature = self.blobs.sign(path, expires)
+        return f"{base.rstrip('/')}/api/repos/{quote(path)}?expires={expires}&signature={signature}"
+
+    async def read(self, address: Address, namespace: str | None) -> FileContent:
+        """The file at an address for the caller of `namespace` (None: whoever holds the link).
+
+        Raises Forbidden for a signature that is wrong or has expired, NotFound for what is not there or not theirs.
+        """
+        if address.signature is not None or address.expires is not None:
+            self._check_signature(address)
+        elif (address.namespace, address.repo) != EXAMPLES_REPOSITORY and address.namespace != namespace:
+            raise NotFound(f"there is no repository {address.namespace}/{address.repo} of yours")
+        if (address.namespace, address.repo) == EXAMPLES_REPOSITORY:
+            return await self._read_example(address)
+        if address.repo == RESULTS_REPOSITORY:
+            return await self._read_result(address)
+        asset = await self.assets.find(address.namespace, address.repo, address.revision, address.path)
+        data = await self.blobs.get_asset(asset.digest)
+        return FileContent(data, asset.media_type, asset.digest, fixed=address.revision != BRANCH)
+
+    async def read_input(self, text: str, *, field: str, namespace: str, host: str) -> bytes:
+        """The bytes of an input image: a data URI, or the URL of a file that the caller may read on this server.
+
+        `host` is the request's own Host header. Any other URL, and a file that cannot be read, is an InvalidRequest
+        that names the field and the URL; too many bytes are TooLarge.
+        """
+        if text[:5].lower() == "data:":
+            return await asyncio.to_thread(parse_data_uri, text, self.settings.max_image_bytes, field=field)
+        address = self._own_address(text, field, host)
+        if address.namespace == namespace:
+            # A caller needs no link to their own file, so an expired one must not stand in the way.
+            address = Address(address.namespace, address.repo, address.revision, address.path)
+        try:
+            found = await self.read(address, namespace)
+        except CallerError as error:
+            shown = text.partition("?")[0][:300]
+            raise InvalidRequest(f"{field}: {shown} answered {error.status}: {error.message}", field=field) from None
+        if len(found.data) > self.settings.max_image_bytes:
+            raise TooLarge(f"{field} is larger than {self.settings.max_image_bytes} bytes", field=field)
+        return found.data
+
+    async def take_input(self, text: str, *, field: str, namespace: str, host: str) -> tuple[str, tuple[int, int]]:
+        """Read, check, normalise and store one input image; answers its digest and its (width, height)."""
+        data = await self.read_input(text, field=field, namespace=namespace, host=host)
+        rgba = await asyncio.to_thread(read_image, data, max_pixels=self.settings.max_image_pixels, field=field)
+        digest = await self.blobs.put_input(await asyncio.to_thread(encode, rgba, "png"))
+        return digest, (rgba.shape[1], rgba.shape[0])
+
+    def _check_signature(self, address: Address) -> None:
+        expires = address.expires or ""
+        if not re.fullmatch(r"[0-9]{1,12}", expires, re.ASCII) or not self.blobs.verify(
+            address.signed_path, int(expires), address.signature or "", time.time()
+        ):
+            raise Forbidden("the link has expired or was altered")
+
+    def _own_address(self, text: str, field: str, host: str) -> Address:
+        refusal = InvalidRequest(
+            f"{field} must be a `data:image/...;base64,` URI or the URL of a file on this server "
+            f"(/api/repos/{{namespace}}/{{repo}}/file/{{revision}}/{{path}}); other URLs are not fetched: {text[:200]}",
+            field=field,
+        )
+        try:
+            url = urlsplit(text)
+            public = urlsplit(self.settings.public_url or "")
+        except ValueError:
+            raise refusal from None
+        path = url.path
+        if url.scheme or url.netloc:
+            if url.scheme not in ("http", "https") or url.netloc.lower() not in {host.lower(), public.netloc.lower()}:
+                raise refusal
+            if url.netloc.lower() == public.netloc.lower():
+                path = path.removeprefix(public.path.rstrip("/"))
+        parts = _ADDRESS.fullmatch(unquote(path))
+        if parts is None:
+            raise refusal
+        query = parse_qs(url.query, max_num_fields=20) if url.query.count("&") < 20 else {}
+        expires, signature = (query.get(name, [None])[0] for name in ("expires", "signature"))
+        return Address(parts[1], parts[2], parts[3], parts[4], expires, signature)
+
+    @cached_property
+    def _examples(self) -> dict[str, Path]:
+        return {
+            file.relative_to(_EXAMPLES_FOLDER).as_posix(): file
+            for file in _EXAMPLES_FOLDER.rglob("*")
+            if file.suffix == ".png"
+        }
+
+    async def _read_example(self, address: Address) -> FileContent:
+        file = self._examples.get(address.path) if address.revision == BRANCH else None
+        if file is None:
+            raise NotFound(f"there is no example {address.path[:200]} at {address.revision[:100]}")
+        data = await asyncio.to_thread(file.read_bytes)
+        return FileContent(data, "image/png", hashlib.sha256(data).hexdigest(), fixed=False)
+
+    async def _read_result(self, address: Address) -> FileContent:
+        name = _RESULT.fullmatch(address.path)
+        if name is None or address.revision != BRANCH or _NAME.fullmatch(address.namespace) is None:
+            raise NotFound(f"there is no result {address.path[:200]}")
+        data = await self.blobs.get(address.signed_path)
+        return FileContent(data, media_type(name[1]), hashlib.sha256(data).hexdigest(), fixed=True)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One picture of a PUT, checked."""
+
+    path: str
+    data: bytes
+    media_type: str
+
+
+def make_router(files: Files, caller: Caller) -> APIRouter:
+    """The routes of files. `caller` is asked only where a link alone does not open the file."""
+    router = APIRouter()
+
+    @router.get("/api/repos/{namespace}/{repo}/file/{revision}/{path:path}")
+    @router.head("/api/repos/{namespace}/{repo}/file/{revision}/{path:path}", include_in_schema=False)
+    async def get_file(request: Request, namespace: str, repo: str, revision: str, path: str) -> Response:
+        """A file's bytes. A signed link opens without a key; so does `limner/examples`."""
+        query = request.query_params
+        address = Address(namespace, repo, revision, path, query.get("expires"), query.get("signature"))
+        linked = address.signature is not None or address.expires is not None
+        public = linked or (namespace, repo) == EXAMPLES_REPOSITORY
+        found = await files.read(address, None if public else await caller(request))
+        return _answer(request, found, files.settings.url_seconds)
+
+    @router.put("/api/repos/{namespace}/{repo}/file/{branch}/{folder:path}")
+    @router.put("/api/repos/{namespace}/{repo}/file/{branch}", include_in_schema=False)
+    async def put_files(request: Request, namespace: str, repo: str, branch: str, folder: str = "") -> Response:
+        """Store pictures (multipart `files[]`, with `name`, `email` and `message`) in a folder of the branch `main`."""
+        _check_repository(await caller(request), namespace, repo, branch)
+        folder = _check_folder(folder)
+        try:
+            async with request.form(max_files=MAX_FILES, max_fields=MAX_FILES, max_part_size=64_000) as form:
+                texts = _read_texts(form)
+                uploads = await _read_uploads(form, folder, files.settings)
+        except HTTPException as error:
+            raise InvalidRequest(f"the multipart body cannot be read: {error.detail}", field="files[]") from None
+        author = f"{texts['name']} <{texts['email']}>" if texts["email"] else texts["name"]
+        now = time.time()
+        rows = [
+            Asset(
+                namespace=namespace,
+                repo=repo,
+                path=upload.path,
+                digest=await files.blobs.put_asset(upload.data),
+                author=author or namespace,
+                message=texts["message"],
+                size=len(upload.data),
+                media_type=upload.media_type,
+                created_at=now,
+            )
+            for upload in uploads
+        ]
+        await files.assets.add(rows)
+        return JSONResponse(_describe(rows, texts), status_code=200)
+
+    return router
+
+
+def _answer(request: Request, found: FileContent, url_seconds: int) -> Response:
+    headers = {
+        "ETag": f'"{found.digest}"',
+        "Cache-Control": f"private, max-age={url_seconds}, immutable" if found.fixed else "private, no-cache",
+        "X-Content-Type-Options": "nosniff",
+    }
+    seen = [tag.strip().removeprefix("W/") for tag in request.headers.get("If-None-Match", "").split(",")]
+    if headers["ETag"] in seen or "*" in seen:
+        return Response(status_code=304, headers=headers)
+    return Response(found.data, media_type=found.media_type, headers=headers)
+
+
+def _check_repository(caller: str, namespace: str, repo: str, branch: str) -> None:
+    if (namespace, repo) == EXAMPLES_REPOSITORY:
+        raise Forbidden("limner/examples is read-only; store files in a repository of your own namespace")
+    if namespace != caller:
+        raise Forbidden(f"files can be stored in your own namespace only, which is {caller}", field="namespace")
+    if repo == RESULTS_REPOSITORY:
+        raise Forbidden(f"the repository {RESULTS_REPOSITORY} holds results and is read-only", field="repo")
+    if _NAME.fullmatch(repo) is None:
+        raise InvalidRequest("a repository's name is letters, digits, `.`, `_` and `-`, at most 100", field="repo")
+    if branch != BRANCH:
+        raise NotFound(f"there is no branch {branch[:100]}; the only branch is {BRANCH}", field="branch")
+
+
+def _check_name(name: str, field: str, what: str) -> None:
+    """Refuse, by name, whatever could mean more than one plain name in a folder."""
+    shown = ascii(name[:80])[1:-1]
+    if name in ("", ".", ".."):
+        raise InvalidRequest(f"{what} must have a name, not `{shown}`", field=field)
+    if "/" in name or "\\" in name:
+        raise InvalidRequest(f"{what} `{shown}` holds a slash; the folder belongs into the URL", field=field)
+    if any(unicodedata.category(character)[0] == "C" for character in name):
+        raise InvalidRequest(f"{what} `{shown}` holds a character that cannot be printed", field=field)
+    if len(name.encode()) > MAX_NAME_BYTES:
+        raise InvalidRequest(f"{what} `{shown}...` is longer than {MAX_NAME_BYTES} bytes", field=field)
+
+
+def _check_folder(folder: str) -> str:
+    """The folder without a last slash; each of its segments is a plain name."""
+    if len(folder) > MAX_PATH_CHARACTERS:
+        raise InvalidRequest(f"the folder is longer than {MAX_PATH_CHARACTERS} characters", field="folder")
+    folder = folder.removesuffix("/")
+    if folder:
+        for segment in folder.split("/"):
+            _check_name(segment, "folder", "a folder")
+    return folder
+
+
+def _read_texts(form: FormData) -> dict[str, str]:
+    unknown = sorted(set(form) - set(_TEXT_FIELDS) - set(_FILE_FIELDS))
+    if unknown:
+        known = ", ".join(["files[]", *_TEXT_FIELDS])
+        raise InvalidRequest(f"unknown field {unknown[0][:80]!a}; known are {known}", field=unknown[0][:80])
+    texts = {}
+    for name, limit in _TEXT_FIELDS.items():
+        value = form.get(name, "")
+        if not isinstance(value, str) or len(value) > limit:
+            raise InvalidRequest(f"{name} must be text of at most {limit} characters", field=name)
+        if any(unicodedata.category(character) in ("Cc", "Cs") and character not in "\t\n\r" for character in value):
+            raise InvalidRequest(f"{name} holds a control character", field=name)
+        texts[name] = value.strip()
+    return texts
+
+
+async def _read_uploads(form: FormData, folder: str, settings: Settings) -> list[Upload]:
+    uploads: dict[str, Upload] = {}
+    for item in (item for name in _FILE_FIELDS for item in form.getlist(name)):
+        if not isinstance(item, UploadFile):
+            raise InvalidRequest("files[] must be files with a file name", field="files[]")
+        name = item.filename or ""
+        _check_name(name, "files[]", "a file")
+        path = str(PurePosixPath(folder, name))
+        if path in uploads:
+            raise InvalidRequest(f"two files are named `{name[:80]}`", field="files[]")
+        data = await item.read(settings.max_image_bytes + 1)
+        if len(data) > settings.max_image_bytes:
+            raise TooLarge(f"the file `{name[:80]}` is larger than {settings.max_image_bytes} bytes", field="files[]")
+        kind = await asyncio.to_thread(
+            read_media_type, data, max_pixels=settings.max_image_pixels, field=f"the file `{name[:80]}`"
+        )
+        uploads[path] = Upload(path, data, kind)
+    if not uploads:
+        raise InvalidRequest("files[] is missing: send at least one picture as multipart/form-data", field="files[]")
+    return list(uploads.values())
+
+
+def _describe(rows: list[Asset], texts: dict[str, str]) -> dict[str, object]:
+    """The answer to a PUT: the last row's commit, as the hub shows it, and every file with its own."""
+    return {
+        "status": "success",
+        "status_message": "resource_created",
+        "commit": {
+            "id": rows[-1].commit_id,
+            "author": texts["name"] or rows[-1].namespace,
+            "email": texts["email"],
+            "message": rows[-1].message,
+            "timestamp": int(rows[-1].created_at),
+        },
+        "files": [
+            {
+                "path": row.path,
+                "url": f"/api/repos/{quote(f'{row.namespace}/{row.repo}/file/{BRANCH}/{row.path}')}",
+                "commit_id": row.commit_id,
+                "digest": row.digest,
+                "size": row.size,
+                "media_type": row.media_type,
+            }
+            for row in rows
+        ],
+    }
