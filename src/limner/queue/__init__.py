@@ -1,0 +1,1 @@
+"""The durable queue: states, claims, leases, events and hints. It runs nothing and knows no picture."""

@@ -1,0 +1,110 @@
+"""The log of events: written in the transaction of the move it tells, read by id. Hints only say when to look.
+
+Ids come from one counter row per namespace, updated in the same transaction: they rise without holes and in the order
+of commit, so a reader who has seen id k has seen all before it. The log has a horizon; a reader from before it, or
+with an id from another database, is told of the gap.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from limner.queue.states import ENDING
+from limner.records.engine import Database
+from limner.records.schema import counters, events
+from limner.wire import Event, EventKind
+
+
+class Entry(NamedTuple):
+    """An event that has no id yet."""
+
+    namespace: str
+    generation_id: str
+    kind: EventKind
+    data: dict[str, Any]
+
+
+class Page(NamedTuple):
+    """What a reader gets: events in order of id, whether some before them are gone, and the id to ask after next."""
+
+    events: list[Event]
+    gap: bool
+    last_id: int
+
+
+async def append(connection: AsyncConnection, entries: Sequence[Entry], created_at: float) -> None:
+    """Write the events in the transaction of `connection`; the namespaces' counter rows must exist."""
+    next_ids = {}
+    # In one order everywhere, so that two writers never wait for each other's counter row.
+    for namespace, count in sorted(Counter(entry.namespace for entry in entries).items()):
+        more = sa.update(counters).where(counters.c.namespace == namespace)
+        more = more.values(last_event=counters.c.last_event + count)
+        last = (await connection.execute(more.returning(counters.c.last_event))).scalar_one()
+        next_ids[namespace] = last - count + 1
+    rows = []
+    for entry in entries:
+        rows.append({"id": next_ids[entry.namespace], "created_at": created_at, **entry._asdict()})
+        next_ids[entry.namespace] += 1
+    if rows:
+        await connection.execute(sa.insert(events), rows)
+
+
+class EventLog:
+    """Reads the log. `now` is the wall clock in unix seconds."""
+
+    def __init__(self, database: Database, now: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._now = now
+
+    async def after(self, namespace: str, event_id: int, limit: int = 500) -> Page:
+        """Up to `limit` events with ids above `event_id`; 0 asks from the beginning."""
+        counter = sa.select(counters.c.first_event, counters.c.last_event).where(counters.c.namespace == namespace)
+        later = sa.select(events).where(events.c.namespace == namespace, events.c.id > event_id)
+        async with self._database.read() as connection:
+            found = (await connection.execute(counter)).one_or_none()
+            first, last = (found.first_event, found.last_event) if found else (1, 0)
+            if event_id > last:
+                return Page([], True, last)
+            rows = (await connection.execute(later.order_by(events.c.id).limit(limit))).all()
+        page = [_event(row) for row in rows]
+        return Page(page, event_id + 1 < first, page[-1].id if page else max(event_id, first - 1))
+
+    async def recent(self, namespace: str, seconds: float) -> list[Event]:
+        """The events of the last `seconds` that ended a generation, in order of id."""
+        since = events.c.created_at >= self._now() - seconds
+        ended = sa.select(events).where(events.c.namespace == namespace, since, events.c.kind.in_(ENDING))
+        async with self._database.read() as connection:
+            rows = (await connection.execute(ended.order_by(events.c.id))).all()
+        return [_event(row) for row in rows]
+
+    async def last_id(self, namespace: str) -> int:
+        """Id of the newest event, 0 if there was none."""
+        newest = sa.select(counters.c.last_event).where(counters.c.namespace == namespace)
+        async with self._database.read() as connection:
+            return int((await connection.execute(newest)).scalar_one_or_none() or 0)
+
+    async def trim(self, seconds: float) -> int:
+        """Drop the events older than `seconds` and move the horizon; returns how many went."""
+        dropped = 0
+        young = events.c.created_at >= self._now() - seconds
+        async with self._database.read() as connection:
+            namespaces = (await connection.execute(sa.select(counters.c.namespace))).scalars().all()
+        for namespace in namespaces:
+            of_namespace = events.c.namespace == namespace
+            # A prefix by id, not all that look old: after a step of the wall clock the log must still have no holes.
+            first = sa.select(sa.func.min(events.c.id)).where(of_namespace, young).scalar_subquery()
+            horizon = sa.func.coalesce(first, counters.c.last_event + 1)
+            move = sa.update(counters).where(counters.c.namespace == namespace).values(first_event=horizon)
+            async with self._database.write() as connection:
+                kept = (await connection.execute(move.returning(counters.c.first_event))).scalar_one()
+                gone = await connection.execute(sa.delete(events).where(of_namespace, events.c.id < kept))
+                dropped += gone.rowcount
+        return dropped
+
+
+def _event(row: sa.Row[Any]) -> Event:
+    return Event(**row._mapping)

@@ -1,0 +1,47 @@
+"""Fair share between namespaces: start-time fair queueing (Goyal, Vin, Cheng, 1996). It orders; it claims nothing.
+
+Each generation gets a `turn`, the virtual time at which it may start: the later of the queue's clock and of the end of
+its namespace's previous one. Generations are taken by lowest turn, and the clock is the turn of the latest one taken
+from the head. So a namespace with a thousand waiting does not delay one with a single generation by more than a turn,
+and a namespace that was idle gains nothing by it. Cost is `Plan.cost`, so a large picture counts as much as it takes.
+"""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from limner.queue.states import in_state
+from limner.records.schema import clock, counters, generations
+
+
+async def take_turns(connection: AsyncConnection, namespace: str, costs: Sequence[float]) -> list[float]:
+    """The turns of new generations with these costs, charged to the namespace; makes its counter row."""
+    now = (await connection.execute(sa.select(clock.c.turn))).scalar_one()
+    charged = sa.select(counters.c.next_turn).where(counters.c.namespace == namespace).with_for_update()
+    next_turn = (await connection.execute(charged)).scalar_one_or_none()
+    if next_turn is None:
+        first = {"namespace": namespace, "last_event": 0, "first_event": 1, "next_turn": now}
+        await connection.execute(sa.insert(counters).values(first))
+        next_turn = now
+    # A refund may have set next_turn back; never overtake one's own that still wait.
+    own = sa.select(generations.c.turn).where(generations.c.namespace == namespace, in_state("queued"))
+    waiting = (await connection.execute(own.order_by(generations.c.number.desc()).limit(1))).scalar_one_or_none()
+    turn = max(now, next_turn, waiting or now)
+    turns = []
+    for cost in costs:
+        turns.append(turn)
+        turn += cost
+    await connection.execute(sa.update(counters).where(counters.c.namespace == namespace).values(next_turn=turn))
+    return turns
+
+
+async def refund(connection: AsyncConnection, namespace: str, cost: float) -> None:
+    """Give back the cost of a generation that was cancelled before it began."""
+    less = counters.c.next_turn - cost
+    await connection.execute(sa.update(counters).where(counters.c.namespace == namespace).values(next_turn=less))
+
+
+async def advance(connection: AsyncConnection, turn: float) -> None:
+    """Move the clock to the turn of a generation taken from the head; it never goes back."""
+    await connection.execute(sa.update(clock).where(clock.c.turn < turn).values(turn=turn))

@@ -1,0 +1,339 @@
+"""The queue itself: every move of a generation is one method here, one transaction, one event (see states.py).
+
+SQL is the only truth: several processes may use one database, and any of them may die between two statements. It plans
+nothing and runs nothing. Times are unix seconds of the wall clock, since leases cross processes; a step of that clock
+can take a lease away early or late, which costs work done twice, never work lost or two results.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from limner.errors import LeaseLost, LimnerError, NotFound, TooBusy
+from limner.queue import fair
+from limner.queue.events import Entry, append
+from limner.queue.hints import Hints
+from limner.queue.states import LIVE, MAX_DEATHS, Requeue, in_state
+from limner.records.engine import Database
+from limner.records.schema import generations
+from limner.wire import EventKind, Generation, ImageRequest, Plan, State
+
+RETRY_AFTER_SECONDS = 10
+DIED_MESSAGE = f"The worker died {MAX_DEATHS} times while making this image; it is not tried again."
+
+Row = sa.Row[Any]
+c = generations.c
+
+
+class Store:
+    """The queue of one database. `now` is the wall clock in unix seconds, the only one the queue reads."""
+
+    def __init__(self, database: Database, hints: Hints, now: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._hints = hints
+        self._now = now
+
+    async def submit(self, request: ImageRequest, plans: Sequence[Plan], max_queued: int) -> list[Generation]:
+        """Queue one generation per plan, all or none; TooBusy if more than `max_queued` would wait."""
+        now = self._now()
+        request_id = str(uuid.uuid4())
+        queued = sa.select(sa.func.count()).select_from(generations).where(in_state("queued"))
+        async with self._database.write() as connection:
+            if (await connection.execute(queued)).scalar_one() + len(plans) > max_queued:
+                raise TooBusy("The queue is full.", retry_after_seconds=RETRY_AFTER_SECONDS)
+            turns = await fair.take_turns(connection, request.namespace, [plan.cost for plan in plans])
+            values = [_new_row(request, plan, request_id, turn, now) for plan, turn in zip(plans, turns, strict=True)]
+            await connection.execute(sa.insert(generations), values)
+            ids = [row["id"] for row in values]
+            rows = (await connection.execute(sa.select(generations).where(c.id.in_(ids)).order_by(c.number))).all()
+            await append(connection, [_entry(row, "queued") for row in rows], now)
+        self._hints.wake()
+        self._hints.event(request.namespace)
+        return [_generation(row) for row in rows]
+
+    async def get(self, namespace: str, id: str) -> Generation:
+        """The generation; NotFound if this namespace has none of that id."""
+        async with self._database.read() as connection:
+            return _generation(await _find_one(connection, namespace, id))
+
+    async def find(
+        self,
+        namespace: str,
+        *,
+        states: Sequence[State] = LIVE,
+        model: str | None = None,
+        limit: int = 100,
+        before: str | None = None,
+    ) -> list[Generation]:
+        """Up to `limit` generations in these states, newest first; `before` is the id of the last one already seen."""
+        conditions = [c.namespace == namespace]
+        if model is not None:
+            conditions.append(c.model == model)
+        if before is not None:
+            conditions.append(c.number < sa.select(c.number).where(c.id == before).scalar_subquery())
+        # One ordered walk of the history index per state, since a walk over several states would sort them all.
+        newest = [
+            sa.select(
+                sa.select(c.number)
+                .where(*conditions, c.state == state)
+                .order_by(c.number.desc())
+                .limit(limit)
+                .subquery()
+            )
+            for state in dict.fromkeys(states)
+        ]
+        if not newest:
+            return []
+        found = sa.select(generations).where(c.number.in_(sa.union_all(*newest)))
+        async with self._database.read() as connection:
+            rows = (await connection.execute(found.order_by(c.number.desc()).limit(limit))).all()
+        return [_generation(row) for row in rows]
+
+    async def position(self, generation: Generation) -> int:
+        """How many queued generations of the same card come before this one; 0 if it no longer waits."""
+        own = sa.select(c.card, c.turn, c.number).where(c.id == generation.id, in_state("queued")).subquery()
+        earlier = sa.tuple_(c.turn, c.number) < sa.tuple_(own.c.turn, own.c.number)
+        ahead = sa.select(sa.func.count(c.number)).join_from(own, generations, c.card == own.c.card)
+        async with self._database.read() as connection:
+            return int((await connection.execute(ahead.where(in_state("queued"), earlier))).scalar_one())
+
+    async def cancel(self, namespace: str, id: str) -> Generation:
+        """Cancel a live generation; on one that has ended it has no effect. NotFound if there is none."""
+        now = self._now()
+        live = sa.or_(in_state("queued"), in_state("processing"))
+        move = sa.update(generations).where(c.namespace == namespace, c.id == id, live)
+        async with self._database.write() as connection:
+            row = (
+                await connection.execute(move.values(state="cancelled", completed_at=now).returning(generations))
+            ).one_or_none()
+            if row is None:
+                return _generation(await _find_one(connection, namespace, id))
+            if row.started_at is None:
+                await fair.refund(connection, namespace, row.cost)
+            await append(connection, [_entry(row, "cancelled")], now)
+        self._hints.cancel(id)
+        self._hints.event(namespace)
+        return _generation(row)
+
+    async def claim(self, worker: str, cards: Sequence[str], max_batch: int, lease_seconds: float) -> list[Generation]:
+        """Take the generation at the head of these cards' queue and up to `max_batch` - 1 more of its batch key.
+
+        One that must run alone comes alone, and only to a worker that holds nothing else.
+        """
+        async with self._database.write() as connection:
+            held = (await connection.execute(_held(worker).with_only_columns(c.alone))).scalars().all()
+            heads = [await _head(connection, c.card == card) for card in cards]
+            head = min((row for row in heads if row is not None), key=_order, default=None)
+            if head is None or True in held or (head.alone and held):
+                return []
+            numbers = [head.number]
+            if not head.alone and max_batch > 1:
+                numbers = await _mates(connection, head, max_batch)
+            rows = await self._take(connection, worker, numbers, lease_seconds)
+            await fair.advance(connection, head.turn)
+        self._tell(rows)
+        return [_generation(row) for row in rows]
+
+    async def join(self, worker: str, batch_key: str, room: int, lease_seconds: float) -> list[Generation]:
+        """Take up to `room` more of this batch key for a batch that is running.
+
+        Only from the head of the queue of that card: once another batch key is next, nobody joins, so that a stream of
+        equal requests never keeps others waiting.
+        """
+        same = sa.and_(c.batch_key == batch_key, c.alone.is_(False))
+        async with self._database.write() as connection:
+            held = (await connection.execute(_held(worker).with_only_columns(c.alone, c.card, c.batch_key))).all()
+            cards = {row.card for row in held if row.batch_key == batch_key}
+            if room < 1 or len(cards) != 1 or any(row.alone for row in held):
+                return []
+            card = c.card == cards.pop()
+            other = await _head(connection, card, sa.not_(same))
+            queue = sa.select(c.number, c.turn).where(in_state("queued"), card, same).order_by(c.turn, c.number)
+            if other is not None:
+                queue = queue.where(
+                    sa.tuple_(c.turn, c.number) < sa.tuple_(sa.literal(other.turn), sa.literal(other.number))
+                )
+            mates = (await connection.execute(queue.limit(room).with_for_update(skip_locked=True))).all()
+            if not mates:
+                return []
+            rows = await self._take(connection, worker, [row.number for row in mates], lease_seconds)
+            await fair.advance(connection, mates[-1].turn)
+        self._tell(rows)
+        return [_generation(row) for row in rows]
+
+    async def heartbeat(self, worker: str, lease_seconds: float) -> set[str]:
+        """Renew the leases of what this worker still holds; returns those ids."""
+        now = self._now()
+        renew = sa.update(generations).where(c.worker == worker, in_state("processing"))
+        renew = renew.values(leased_at=now, lease_until=now + lease_seconds)
+        async with self._database.write() as connection:
+            return set((await connection.execute(renew.returning(c.id))).scalars())
+
+    async def held(self, worker: str) -> set[str]:
+        """Ids of what this worker still holds; renews nothing and writes nothing."""
+        async with self._database.read() as connection:
+            return set((await connection.execute(_held(worker).with_only_columns(c.id))).scalars())
+
+    async def finish(self, worker: str, id: str, attempt: int, result_path: str, warnings: Sequence[str]) -> None:
+        """The image is stored at `result_path` of the blob store; LeaseLost if the attempt is not the worker's now."""
+        values = {"state": "succeeded", "result_path": result_path, "warnings": list(warnings)}
+        await self._end(worker, id, attempt, values)
+
+    async def fail(self, worker: str, id: str, attempt: int, error: LimnerError) -> None:
+        """The generation cannot be made; LeaseLost if this attempt is no longer the worker's."""
+        values = {"state": "failed", "error_code": error.code, "error_message": error.message}
+        await self._end(worker, id, attempt, values)
+
+    async def release(self, worker: str) -> int:
+        """Give back all that a stopping worker holds, as if it had not been taken; returns how many."""
+        return await self._requeue(c.worker == worker, "released")
+
+    async def reap(self) -> int:
+        """Take back what dead leases hold; returns how many.
+
+        A lease is dead when its time is over, or when it was renewed in what is now the future by more than its own
+        length: then the wall clock went back, and a living worker would have renewed it since.
+        """
+        now = self._now()
+        return await self._requeue(
+            sa.or_(c.lease_until < now, c.leased_at - now > c.lease_until - c.leased_at), "expired"
+        )
+
+    async def bury(self, worker: str) -> int:
+        """Count a death for all that a dead worker held: each runs alone from now on, the third death fails it.
+
+        Only for a worker that died while its supervisor lived; returns how many it held.
+        """
+        now = self._now()
+        last = _held_move(worker, c.deaths + 1 >= MAX_DEATHS).values(
+            state="failed",
+            deaths=c.deaths + 1,
+            completed_at=now,
+            error_code="engine_failed",
+            error_message=DIED_MESSAGE,
+        )
+        again = _held_move(worker).values(_QUEUED_AGAIN | {"deaths": c.deaths + 1, "alone": True})
+        async with self._database.write() as connection:
+            failed = (await connection.execute(last.returning(generations))).all()
+            queued = (await connection.execute(again.returning(generations))).all()
+            entries = [_entry(row, "failed") for row in failed]
+            await append(connection, entries + [_entry(row, "requeued", reason="died") for row in queued], now)
+        self._tell([*failed, *queued], wake=bool(queued))
+        return len(failed) + len(queued)
+
+    async def _take(
+        self, connection: AsyncConnection, worker: str, numbers: Sequence[int], lease_seconds: float
+    ) -> list[Row]:
+        now = self._now()
+        move = sa.update(generations).where(c.number.in_(numbers), in_state("queued"))
+        values = {"state": "processing", "worker": worker, "attempt": c.attempt + 1, "started_at": now}
+        leased = move.values(values | {"leased_at": now, "lease_until": now + lease_seconds}).returning(generations)
+        rows = sorted((await connection.execute(leased)).all(), key=_order)
+        await append(connection, [_entry(row, "started") for row in rows], now)
+        return rows
+
+    async def _end(self, worker: str, id: str, attempt: int, values: dict[str, Any]) -> None:
+        now = self._now()
+        move = _held_move(worker, c.id == id, c.attempt == attempt).values(values | {"completed_at": now})
+        async with self._database.write() as connection:
+            row = (await connection.execute(move.returning(generations))).one_or_none()
+            if row is None:
+                raise LeaseLost("The generation was cancelled, or another worker has it now.")
+            await append(connection, [_entry(row, values["state"])], now)
+        self._tell([row])
+
+    async def _requeue(self, whose: sa.ColumnElement[bool], reason: Requeue) -> int:
+        move = sa.update(generations).where(in_state("processing"), whose).values(_QUEUED_AGAIN)
+        async with self._database.write() as connection:
+            rows = (await connection.execute(move.returning(generations))).all()
+            await append(connection, [_entry(row, "requeued", reason=reason) for row in rows], self._now())
+        self._tell(rows, wake=bool(rows))
+        return len(rows)
+
+    def _tell(self, rows: Sequence[Row], *, wake: bool = False) -> None:
+        for namespace in {row.namespace for row in rows}:
+            self._hints.event(namespace)
+        if wake:
+            self._hints.wake()
+
+
+_QUEUED_AGAIN = {"state": "queued", "worker": None, "leased_at": None, "lease_until": None, "started_at": None}
+"""It keeps its turn, so it comes before all that arrived later."""
+
+
+def _held(worker: str) -> sa.Select[Any]:
+    return sa.select(generations).where(c.worker == worker, in_state("processing"))
+
+
+def _held_move(worker: str, *conditions: sa.ColumnElement[bool]) -> sa.Update:
+    return sa.update(generations).where(c.worker == worker, in_state("processing"), *conditions)
+
+
+async def _head(connection: AsyncConnection, *conditions: sa.ColumnElement[bool]) -> Row | None:
+    head = sa.select(c.number, c.turn, c.card, c.batch_key, c.alone).where(in_state("queued"), *conditions)
+    head = head.order_by(c.turn, c.number).limit(1).with_for_update(skip_locked=True)
+    rows: list[Row] = list((await connection.execute(head)).all())
+    return rows[0] if rows else None
+
+
+async def _mates(connection: AsyncConnection, head: Row, max_batch: int) -> list[int]:
+    """Numbers of the head and of those that may share its batch."""
+    same = sa.and_(c.card == head.card, c.batch_key == head.batch_key, c.alone.is_(False))
+    mates = sa.select(c.number).where(in_state("queued"), same).order_by(c.turn, c.number).limit(max_batch)
+    return list((await connection.execute(mates.with_for_update(skip_locked=True))).scalars())
+
+
+async def _find_one(connection: AsyncConnection, namespace: str, id: str) -> Row:
+    one = sa.select(generations).where(c.namespace == namespace, c.id == id)
+    row = (await connection.execute(one)).one_or_none()
+    if row is None:
+        raise NotFound(f"Generation not found: {id[:64]}")
+    return row
+
+
+def _order(row: Row) -> tuple[float, int]:
+    return (row.turn, row.number)
+
+
+def _new_row(request: ImageRequest, plan: Plan, request_id: str, turn: float, now: float) -> dict[str, Any]:
+    return {
+        "id": str(uuid.uuid4()),
+        "request_id": request_id,
+        "image_index": plan.image_index,
+        "namespace": request.namespace,
+        "model": request.model,
+        "card": plan.card,
+        "batch_key": plan.batch_key,
+        "state": "queued",
+        "turn": turn,
+        "cost": plan.cost,
+        "plan": plan.model_dump(mode="json"),
+        "submitted": request.submitted,
+        "attempt": 0,
+        "deaths": 0,
+        "alone": False,
+        "warnings": list(plan.warnings),
+        "enqueued_at": now,
+    }
+
+
+def _generation(row: Row) -> Generation:
+    values = {name: row._mapping[name] for name in Generation.model_fields}
+    return Generation(**values)
+
+
+def _entry(row: Row, kind: EventKind, **more: Any) -> Entry:
+    """The event of a move, with all that a reader's answer needs besides the generation's id."""
+    data = {"request_id": row.request_id, "image_index": row.image_index, "model": row.model, **more}
+    match kind:
+        case "started":
+            data["attempt"] = row.attempt
+        case "succeeded":
+            data |= {"result_path": row.result_path, "warnings": row.warnings}
+        case "failed":
+            data |= {"error_code": row.error_code, "error_message": row.error_message}
+    return Entry(row.namespace, row.id, kind, data)

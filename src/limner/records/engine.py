@@ -1,0 +1,133 @@
+"""Opens the database: one writer connection, a few readers, everything a commit promises on disk. It knows no table.
+
+SQLite runs in WAL with synchronous=FULL, so that what was acknowledged outlives a power cut. A write begins with BEGIN
+IMMEDIATE: writers of this process queue for the one writer connection, those of other processes wait in SQLite's busy
+handler, and a caller sees neither.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from limner.errors import StorageFailed
+
+BUSY_TIMEOUT_MS = 30_000
+READERS = 4
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Database:
+    """One open database. `open` makes it, `close` must end it (each connection owns a thread)."""
+
+    def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._writing = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, path: str | Path) -> "Database":
+        """Open the migrated SQLite file at `path`; StorageFailed if it cannot be used."""
+        database = cls(_connect(Path(path), "BEGIN IMMEDIATE", 1), _connect(Path(path), "BEGIN", READERS))
+        try:
+            async with database.read() as connection:
+                await connection.execute(sa.text("SELECT 1 FROM sqlite_master"))
+        except StorageFailed:
+            await database.close()
+            raise
+        return database
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """One consistent view; StorageFailed if the database cannot be read."""
+        with_view = self._reader.connect()
+        try:
+            async with with_view as connection:
+                yield connection
+        except DBAPIError as error:
+            raise _explain(error) from error
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction: on disk after the block, undone by any error in it; StorageFailed if it cannot be."""
+        try:
+            async with self._writing, self._writer.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise _explain(error) from error
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._reader.dispose()
+        await self._writer.dispose()
+
+
+def migrate(path: str | Path) -> None:
+    """Bring the SQLite file at `path` (made if missing) to the newest revision; StorageFailed if it is newer still."""
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"isolation_level": None})
+    _prepare(engine, "BEGIN IMMEDIATE")
+    try:
+        with engine.begin() as connection:
+            _upgrade(connection)
+    except DBAPIError as error:
+        raise _explain(error) from error
+    finally:
+        engine.dispose()
+
+
+def _upgrade(connection: sa.Connection) -> None:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    script = ScriptDirectory.from_config(config)
+    known = {revision.revision for revision in script.walk_revisions()}
+    present = MigrationContext.configure(connection).get_current_revision()
+    if present is not None and present not in known:
+        raise StorageFailed(
+            f"The database is of revision {present}, which is newer than this Limner knows "
+            f"({script.get_current_head()}). Start the newer Limner, or name another data folder."
+        )
+    command.upgrade(config, "head")
+
+
+def _connect(path: Path, begin: str, size: int) -> AsyncEngine:
+    engine = create_async_engine(
+        f"sqlite+aiosqlite:///{path}",
+        connect_args={"isolation_level": None},
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=BUSY_TIMEOUT_MS / 1000,
+    )
+    _prepare(engine.sync_engine, begin)
+    return engine
+
+
+def _prepare(engine: sa.Engine, begin: str) -> None:
+    """Set the pragmas of each new connection, and begin transactions as `begin` says instead of as the driver likes."""
+
+    def connected(raw: Any, _record: object) -> None:
+        cursor = raw.cursor()
+        for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    def begun(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    sa.event.listen(engine, "connect", connected)
+    sa.event.listen(engine, "begin", begun)
+
+
+def _explain(error: DBAPIError) -> Exception:
+    """What a caller may see; a wrong statement stays what it is, since it is our own mistake."""
+    if isinstance(error, IntegrityError | ProgrammingError | DataError):
+        return error
+    return StorageFailed(f"The database cannot be used: {error.orig}.")

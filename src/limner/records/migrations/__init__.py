@@ -1,0 +1,1 @@
+"""Alembic's scripts, run in code by `records.engine.migrate`. Nothing imports them."""
