@@ -10,9 +10,8 @@ import hashlib
 import re
 import time
 import unicodedata
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import parse_qs, quote, unquote, urlsplit
@@ -22,6 +21,8 @@ from fastapi.responses import JSONResponse
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
+from limner.api import auth
+from limner.api.services import services_of
 from limner.errors import CallerError, Forbidden, InvalidRequest, NotFound, TooLarge
 from limner.images.blobs import Blobs
 from limner.images.encode import encode, media_type
@@ -41,8 +42,7 @@ _ADDRESS = re.compile(r"/api/repos/([^/]+)/([^/]+)/file/([^/]+)/(.+)", re.DOTALL
 _FILE_FIELDS = ("files[]", "files", "file")
 _TEXT_FIELDS = {"name": 200, "email": 254, "message": 2_000}
 
-Caller = Callable[[Request], Awaitable[str]]
-"""Answers the namespace of the one who asks; Unauthenticated if nobody known does."""
+router = APIRouter()
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,16 @@ class Address:
     path: str
     expires: str | None = None
     signature: str | None = None
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it is to be opened by its signature alone."""
+        return self.signature is not None or self.expires is not None
+
+    @property
+    def is_example(self) -> bool:
+        """Whether it stands in the repository that is open to all."""
+        return (self.namespace, self.repo) == EXAMPLES_REPOSITORY
 
     @property
     def signed_path(self) -> str:
@@ -92,11 +102,11 @@ class Files:
 
         Raises Forbidden for a signature that is wrong or has expired, NotFound for what is not there or not theirs.
         """
-        if address.signature is not None or address.expires is not None:
+        if address.is_link:
             self._check_signature(address)
-        elif (address.namespace, address.repo) != EXAMPLES_REPOSITORY and address.namespace != namespace:
+        elif not address.is_example and address.namespace != namespace:
             raise NotFound(f"there is no repository {address.namespace}/{address.repo} of yours")
-        if (address.namespace, address.repo) == EXAMPLES_REPOSITORY:
+        if address.is_example:
             return await self._read_example(address)
         if address.repo == RESULTS_REPOSITORY:
             return await self._read_result(address)
@@ -163,16 +173,8 @@ class Files:
         expires, signature = (query.get(name, [None])[0] for name in ("expires", "signature"))
         return Address(parts[1], parts[2], parts[3], parts[4], expires, signature)
 
-    @cached_property
-    def _examples(self) -> dict[str, Path]:
-        return {
-            file.relative_to(_EXAMPLES_FOLDER).as_posix(): file
-            for file in _EXAMPLES_FOLDER.rglob("*")
-            if file.suffix == ".png"
-        }
-
     async def _read_example(self, address: Address) -> FileContent:
-        file = self._examples.get(address.path) if address.revision == BRANCH else None
+        file = _examples().get(address.path) if address.revision == BRANCH else None
         if file is None:
             raise NotFound(f"there is no example {address.path[:200]} at {address.revision[:100]}")
         data = await asyncio.to_thread(file.read_bytes)
@@ -186,6 +188,12 @@ class Files:
         return FileContent(data, media_type(name[1]), hashlib.sha256(data).hexdigest(), fixed=True)
 
 
+@cache
+def _examples() -> dict[str, Path]:
+    """The files that ship with the package, by their path in `limner/examples`; nothing else is ever opened."""
+    return {file.relative_to(_EXAMPLES_FOLDER).as_posix(): file for file in _EXAMPLES_FOLDER.rglob("*.png")}
+
+
 @dataclass(frozen=True)
 class Upload:
     """One picture of a PUT, checked."""
@@ -195,53 +203,55 @@ class Upload:
     media_type: str
 
 
-def make_router(files: Files, caller: Caller) -> APIRouter:
-    """The routes of files. `caller` is asked only where a link alone does not open the file."""
-    router = APIRouter()
+def files_of(request: Request) -> Files:
+    """The files of the app that this request came to."""
+    services = services_of(request)
+    return Files(services.assets, services.blobs, services.settings)
 
-    @router.get("/api/repos/{namespace}/{repo}/file/{revision}/{path:path}")
-    @router.head("/api/repos/{namespace}/{repo}/file/{revision}/{path:path}", include_in_schema=False)
-    async def get_file(request: Request, namespace: str, repo: str, revision: str, path: str) -> Response:
-        """A file's bytes. A signed link opens without a key; so does `limner/examples`."""
-        query = request.query_params
-        address = Address(namespace, repo, revision, path, query.get("expires"), query.get("signature"))
-        linked = address.signature is not None or address.expires is not None
-        public = linked or (namespace, repo) == EXAMPLES_REPOSITORY
-        found = await files.read(address, None if public else await caller(request))
-        return _answer(request, found, files.settings.url_seconds)
 
-    @router.put("/api/repos/{namespace}/{repo}/file/{branch}/{folder:path}")
-    @router.put("/api/repos/{namespace}/{repo}/file/{branch}", include_in_schema=False)
-    async def put_files(request: Request, namespace: str, repo: str, branch: str, folder: str = "") -> Response:
-        """Store pictures (multipart `files[]`, with `name`, `email` and `message`) in a folder of the branch `main`."""
-        _check_repository(await caller(request), namespace, repo, branch)
-        folder = _check_folder(folder)
-        try:
-            async with request.form(max_files=MAX_FILES, max_fields=MAX_FILES, max_part_size=64_000) as form:
-                texts = _read_texts(form)
-                uploads = await _read_uploads(form, folder, files.settings)
-        except HTTPException as error:
-            raise InvalidRequest(f"the multipart body cannot be read: {error.detail}", field="files[]") from None
-        author = f"{texts['name']} <{texts['email']}>" if texts["email"] else texts["name"]
-        now = time.time()
-        rows = [
-            Asset(
-                namespace=namespace,
-                repo=repo,
-                path=upload.path,
-                digest=await files.blobs.put_asset(upload.data),
-                author=author or namespace,
-                message=texts["message"],
-                size=len(upload.data),
-                media_type=upload.media_type,
-                created_at=now,
-            )
-            for upload in uploads
-        ]
-        await files.assets.add(rows)
-        return JSONResponse(_describe(rows, texts), status_code=200)
+@router.get("/api/repos/{namespace}/{repo}/file/{revision}/{path:path}")
+@router.head("/api/repos/{namespace}/{repo}/file/{revision}/{path:path}", include_in_schema=False)
+async def get_file(request: Request, namespace: str, repo: str, revision: str, path: str) -> Response:
+    """A file's bytes. A signed link opens without a key; so does `limner/examples`."""
+    query = request.query_params
+    address = Address(namespace, repo, revision, path, query.get("expires"), query.get("signature"))
+    open_to_all = address.is_link or address.is_example
+    files = files_of(request)
+    found = await files.read(address, None if open_to_all else auth.caller(request))
+    return _answer(request, found, files.settings.url_seconds)
 
-    return router
+
+@router.put("/api/repos/{namespace}/{repo}/file/{branch}/{folder:path}")
+@router.put("/api/repos/{namespace}/{repo}/file/{branch}", include_in_schema=False)
+async def put_files(request: Request, namespace: str, repo: str, branch: str, folder: str = "") -> Response:
+    """Store pictures (multipart `files[]`, with `name`, `email` and `message`) in a folder of the branch `main`."""
+    _check_repository(auth.caller(request), namespace, repo, branch)
+    folder = _check_folder(folder)
+    files = files_of(request)
+    try:
+        async with request.form(max_files=MAX_FILES, max_fields=MAX_FILES, max_part_size=64_000) as form:
+            texts = _read_texts(form)
+            uploads = await _read_uploads(form, folder, files.settings)
+    except HTTPException as error:
+        raise InvalidRequest(f"the multipart body cannot be read: {error.detail}", field="files[]") from None
+    author = f"{texts['name']} <{texts['email']}>" if texts["email"] else texts["name"]
+    now = time.time()
+    rows = [
+        Asset(
+            namespace=namespace,
+            repo=repo,
+            path=upload.path,
+            digest=await files.blobs.put_asset(upload.data),
+            author=author or namespace,
+            message=texts["message"],
+            size=len(upload.data),
+            media_type=upload.media_type,
+            created_at=now,
+        )
+        for upload in uploads
+    ]
+    await files.assets.add(rows)
+    return JSONResponse(_describe(rows, texts))
 
 
 def _answer(request: Request, found: FileContent, url_seconds: int) -> Response:
