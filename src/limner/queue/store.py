@@ -25,7 +25,7 @@ from limner.wire import EventKind, Generation, ImageRequest, Plan, State
 RETRY_AFTER_SECONDS = 10
 DIED_MESSAGE = f"The worker died {MAX_DEATHS} times while making this image; it is not tried again."
 
-Row = sa.Row[Any]
+Row = sa.Row[*tuple[Any, ...]]
 c = generations.c
 
 
