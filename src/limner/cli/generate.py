@@ -68,10 +68,13 @@ def make(asked: dict[str, Any], output: Path, format: str | None, inputs: list["
     for warning in dict.fromkeys(warning for plan in plans for warning in plan.warnings):
         terminal.note(f"warning: {warning}")
     jobs = [Job(path.name, plan, tuple(inputs)) for path, plan in zip(paths, plans, strict=True)]
-    engine = registry.load_engine(card.id)
-    engine.load()
-    with terminal.progress_bars() as step:
-        pictures = run.run_here(engine, jobs, step)
+    try:
+        engine = registry.load_engine(card.id)
+        engine.load()
+        with terminal.progress_bars() as step:
+            pictures = run.run_here(engine, jobs, step)
+    except (RuntimeError, MemoryError, OSError) as cause:  # what PyTorch, and reading weights, may raise
+        raise run.error_of(cause) from None
     for path, job in zip(paths, jobs, strict=True):
         terminal.write_file(path, run.encode_picture(job, pictures[job.id]))
         terminal.note(f"{path}  {job.plan.width}x{job.plan.height}  seed {job.plan.seed}")
