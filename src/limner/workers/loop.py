@@ -63,22 +63,21 @@ class WorkerLoop:
             self._control.drop_all()
 
     async def run(self) -> None:
-        """Work until `stop`; afterwards whatever is still held is back in the queue, uncounted."""
+        """Work until `stop`; by then whatever is still held is back in the queue, uncounted."""
         work, watch = asyncio.create_task(self._work()), asyncio.create_task(self._watch())
         stopping = asyncio.create_task(self._stopping.wait())
-        try:
-            await asyncio.wait([work, watch, stopping], return_when=asyncio.FIRST_COMPLETED)
-            self.stop()
-            await asyncio.wait([work, *self._deliveries], timeout=GRACE_SECONDS)
-        finally:
-            ending = [work, watch, stopping, *self._deliveries]
-            for task in ending:
-                task.cancel()
-            outcomes = await asyncio.gather(*ending, return_exceptions=True)
-            await self._release()
+        await asyncio.wait([work, watch, stopping], return_when=asyncio.FIRST_COMPLETED)
+        told = self._stopping.is_set()
+        self.stop()
+        await asyncio.wait([work, *self._deliveries], timeout=GRACE_SECONDS)
+        ending = [work, watch, stopping, *self._deliveries]
+        for task in ending:
+            task.cancel()
+        outcomes = await asyncio.gather(*ending, return_exceptions=True)
         for outcome in outcomes:
-            if isinstance(outcome, Exception):
+            if isinstance(outcome, Exception) and not told:
                 raise outcome
+        await self._release()
 
     async def _release(self) -> None:
         try:
@@ -102,6 +101,8 @@ class WorkerLoop:
                     continue
                 if jobs:
                     jobs = await self._run(jobs)
+                elif self._deliveries:  # one that must run alone is not given to a worker that still holds others
+                    await asyncio.wait(self._deliveries)
                 else:
                     await wakes.wait(IDLE_SECONDS)
 
