@@ -10,6 +10,7 @@ import hashlib
 import re
 import time
 import unicodedata
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -21,8 +22,6 @@ from fastapi.responses import JSONResponse
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
-from limner.api import auth
-from limner.api.services import services_of
 from limner.errors import CallerError, Forbidden, InvalidRequest, NotFound, TooLarge
 from limner.images.blobs import Blobs
 from limner.images.encode import encode, media_type
@@ -42,7 +41,8 @@ _ADDRESS = re.compile(r"/api/repos/([^/]+)/([^/]+)/file/([^/]+)/(.+)", re.DOTALL
 _FILE_FIELDS = ("files[]", "files", "file")
 _TEXT_FIELDS = {"name": 200, "email": 254, "message": 2_000}
 
-router = APIRouter()
+Caller = Callable[[Request], Awaitable[str]]
+"""Answers the namespace of the one who asks; Unauthenticated if nobody known does."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,15 @@ class FileContent:
 
 
 @dataclass(frozen=True)
+class Upload:
+    """One picture of a PUT, checked."""
+
+    path: str
+    data: bytes
+    media_type: str
+
+
+@dataclass(frozen=True)
 class Files:
     """Every file of one installation: stored files, results and examples."""
 
@@ -113,6 +122,27 @@ class Files:
         asset = await self.assets.find(address.namespace, address.repo, address.revision, address.path)
         data = await self.blobs.get_asset(asset.digest)
         return FileContent(data, asset.media_type, asset.digest, fixed=address.revision != BRANCH)
+
+    async def store(self, namespace: str, repo: str, uploads: list[Upload], texts: dict[str, str]) -> list[Asset]:
+        """Store checked pictures: their bytes by digest first, then all rows at once."""
+        author = f"{texts['name'] or namespace} <{texts['email']}>" if texts["email"] else texts["name"] or namespace
+        now = time.time()
+        rows = [
+            Asset(
+                namespace=namespace,
+                repo=repo,
+                path=upload.path,
+                digest=await self.blobs.put_asset(upload.data),
+                author=author,
+                message=texts["message"],
+                size=len(upload.data),
+                media_type=upload.media_type,
+                created_at=now,
+            )
+            for upload in uploads
+        ]
+        await self.assets.add(rows)
+        return rows
 
     async def read_input(self, text: str, *, field: str, namespace: str, host: str) -> bytes:
         """The bytes of an input image: a data URI, or the URL of a file that the caller may read on this server.
@@ -194,64 +224,36 @@ def _examples() -> dict[str, Path]:
     return {file.relative_to(_EXAMPLES_FOLDER).as_posix(): file for file in _EXAMPLES_FOLDER.rglob("*.png")}
 
 
-@dataclass(frozen=True)
-class Upload:
-    """One picture of a PUT, checked."""
+def make_router(files: Files, caller: Caller) -> APIRouter:
+    """The routes of files. `caller` is asked only where an address is not open to all."""
+    router = APIRouter()
 
-    path: str
-    data: bytes
-    media_type: str
+    @router.get("/api/repos/{namespace}/{repo}/file/{revision}/{path:path}")
+    @router.head("/api/repos/{namespace}/{repo}/file/{revision}/{path:path}", include_in_schema=False)
+    async def get_file(request: Request, namespace: str, repo: str, revision: str, path: str) -> Response:
+        """A file's bytes. A signed link opens without a key; so does `limner/examples`."""
+        query = request.query_params
+        address = Address(namespace, repo, revision, path, query.get("expires"), query.get("signature"))
+        open_to_all = address.is_link or address.is_example
+        found = await files.read(address, None if open_to_all else await caller(request))
+        return _answer(request, found, files.settings.url_seconds)
 
+    @router.put("/api/repos/{namespace}/{repo}/file/{branch}/{folder:path}")
+    @router.put("/api/repos/{namespace}/{repo}/file/{branch}", include_in_schema=False)
+    async def put_files(request: Request, namespace: str, repo: str, branch: str, folder: str = "") -> Response:
+        """Store pictures (multipart `files[]`, with `name`, `email` and `message`) in a folder of the branch `main`."""
+        _check_repository(await caller(request), namespace, repo, branch)
+        folder = _check_folder(folder)
+        try:
+            async with request.form(max_files=MAX_FILES, max_fields=MAX_FILES, max_part_size=64_000) as form:
+                texts = _read_texts(form)
+                uploads = await _read_uploads(form, folder, files.settings)
+        except HTTPException as error:
+            raise InvalidRequest(f"the multipart body cannot be read: {error.detail}", field="files[]") from None
+        rows = await files.store(namespace, repo, uploads, texts)
+        return JSONResponse(_describe(rows, texts))
 
-def files_of(request: Request) -> Files:
-    """The files of the app that this request came to."""
-    services = services_of(request)
-    return Files(services.assets, services.blobs, services.settings)
-
-
-@router.get("/api/repos/{namespace}/{repo}/file/{revision}/{path:path}")
-@router.head("/api/repos/{namespace}/{repo}/file/{revision}/{path:path}", include_in_schema=False)
-async def get_file(request: Request, namespace: str, repo: str, revision: str, path: str) -> Response:
-    """A file's bytes. A signed link opens without a key; so does `limner/examples`."""
-    query = request.query_params
-    address = Address(namespace, repo, revision, path, query.get("expires"), query.get("signature"))
-    open_to_all = address.is_link or address.is_example
-    files = files_of(request)
-    found = await files.read(address, None if open_to_all else auth.caller(request))
-    return _answer(request, found, files.settings.url_seconds)
-
-
-@router.put("/api/repos/{namespace}/{repo}/file/{branch}/{folder:path}")
-@router.put("/api/repos/{namespace}/{repo}/file/{branch}", include_in_schema=False)
-async def put_files(request: Request, namespace: str, repo: str, branch: str, folder: str = "") -> Response:
-    """Store pictures (multipart `files[]`, with `name`, `email` and `message`) in a folder of the branch `main`."""
-    _check_repository(auth.caller(request), namespace, repo, branch)
-    folder = _check_folder(folder)
-    files = files_of(request)
-    try:
-        async with request.form(max_files=MAX_FILES, max_fields=MAX_FILES, max_part_size=64_000) as form:
-            texts = _read_texts(form)
-            uploads = await _read_uploads(form, folder, files.settings)
-    except HTTPException as error:
-        raise InvalidRequest(f"the multipart body cannot be read: {error.detail}", field="files[]") from None
-    author = f"{texts['name']} <{texts['email']}>" if texts["email"] else texts["name"]
-    now = time.time()
-    rows = [
-        Asset(
-            namespace=namespace,
-            repo=repo,
-            path=upload.path,
-            digest=await files.blobs.put_asset(upload.data),
-            author=author or namespace,
-            message=texts["message"],
-            size=len(upload.data),
-            media_type=upload.media_type,
-            created_at=now,
-        )
-        for upload in uploads
-    ]
-    await files.assets.add(rows)
-    return JSONResponse(_describe(rows, texts))
+    return router
 
 
 def _answer(request: Request, found: FileContent, url_seconds: int) -> Response:
