@@ -1,4 +1,4 @@
-"""The card of storybook, put together from storybook.toml and what its training wrote. It loads no weights, no torch."""
+"""The card of storybook, put together from storybook.toml and what its training wrote. It loads no weights."""
 
 import json
 import tomllib
