@@ -37,6 +37,11 @@ _BROKEN = (
 )
 """What Pillow raises on bytes that are not the picture they claim to be."""
 
+# Pillow only warns a little above its limit of pixels; as an error it stops there too. What it says about broken
+# metadata, which spoils no picture, would let a caller fill the log.
+warnings.simplefilter("error", Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
 
 def parse_data_uri(text: str, max_bytes: int, *, field: str | None = None) -> bytes:
     """The bytes of a `data:image/...;base64,` URI of at most `max_bytes`; InvalidRequest or TooLarge otherwise."""
@@ -73,6 +78,8 @@ def read_image(data: bytes, *, max_pixels: int, field: str | None = None) -> Pix
     with _open(data, max_pixels, field) as image:
         _load(image, field)
         orientation = _orientation(image)
+        if image.format == "PNG":
+            _rescale_clear_colour(image, depth=data[24])
         try:
             rgba = _to_rgba(image)
         except _BROKEN:
@@ -86,8 +93,6 @@ def _unreadable(field: str | None) -> InvalidRequest:
 
 def _open(data: bytes, max_pixels: int, field: str | None) -> Image.Image:
     Image.MAX_IMAGE_PIXELS = max_pixels
-    # Pillow only warns a little above the limit; as an error it stops there too.
-    warnings.simplefilter("error", Image.DecompressionBombWarning)
     too_large = TooLarge(f"{field or 'the image'} has more than {max_pixels} pixels", field=field)
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
@@ -143,6 +148,15 @@ def _to_rgba(image: Image.Image) -> Pixels:
     if profile:
         image = _to_srgb(image, profile)
     return np.asarray(image.convert("RGBA"), dtype=np.uint8)
+
+
+def _rescale_clear_colour(image: Image.Image, depth: int) -> None:
+    """Bring a PNG's one clear colour to the 8 bits that Pillow gives the pixels; it leaves it at the file's depth."""
+    clear = image.info.get("transparency")
+    if isinstance(clear, int) and image.mode == "L":
+        image.info["transparency"] = clear * 255 // (2**depth - 1)
+    elif isinstance(clear, tuple) and depth == 16:
+        image.info["transparency"] = tuple(channel >> 8 for channel in clear)
 
 
 def _from_deep_grey(image: Image.Image) -> Pixels:
