@@ -8,5 +8,7 @@ ROOT = Path(__file__).parent.parent
 
 def test_every_make_target_that_the_readme_names_exists() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    named = set(re.findall(r"\bmake ([a-z]+)\b", (ROOT / "README.md").read_text(encoding="utf-8")))
-    assert named <= targets
+    for file in ("README.md", "CONTRIBUTING.md"):
+        named = set(re.findall(r"^make ([a-z]+)", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE))
+        assert named
+        assert named <= targets

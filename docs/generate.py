@@ -1,0 +1,128 @@
+"""Writes docs/reference from the code: settings, routes, events, errors and commands. Nothing there is edited by hand.
+
+`python docs/generate.py` writes; with `--check` it only names the stale files and exits with 1.
+"""
+
+import contextlib
+import io
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+REFERENCE = Path(__file__).parent / "reference"
+HEAD = "# {title}\n\n<!-- Written by docs/generate.py (make docs). Edit the code instead. -->\n\n{intro}\n"
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table; pipes inside cells are escaped."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+def first_line(text: str | None) -> str:
+    """The first paragraph of a docstring on one line."""
+    return " ".join((text or "").strip().split("\n\n")[0].split())
+
+
+def page(title: str, intro: str, *parts: str) -> str:
+    """One file of the reference."""
+    return "\n".join([HEAD.format(title=title, intro=intro.strip()), *parts])
+
+
+def settings() -> str:
+    """Every field of Settings."""
+    from limner.settings import Settings
+
+    rows = []
+    for name, field in Settings.model_fields.items():
+        kind = str(field.annotation) if get_args(field.annotation) else getattr(field.annotation, "__name__", "")
+        kind = {"Path": "path", "str | None": "text", "str": "text", "int": "whole number", "float": "number"}[kind]
+        default = "unset" if field.default is None else f"`{field.default}`"
+        rows.append([f"`LIMNER_{name.upper()}`", kind, default, field.description or ""])
+    intro = "Each is an environment variable; the options of `limner serve` overrule it. Read once, at the start."
+    return page("Settings", intro, table(["variable", "type", "default", "meaning"], rows))
+
+
+def errors() -> str:
+    """Every error with its code and status, and those of HTTP itself."""
+    from limner import errors as tree
+    from limner.api import problems
+
+    rows = []
+    for fault, parent in (("the caller's", tree.CallerError), ("ours", tree.ServerError)):
+        for kind in parent.__subclasses__():
+            rows.append([f"`{kind.code}`", str(kind.status), fault, first_line(kind.__doc__)])
+    known = {row[0] for row in rows}
+    for status, (code, _, meaning) in problems.PROTOCOL_PROBLEMS.items():
+        if f"`{code}`" not in known:
+            rows.append([f"`{code}`", str(status), "the caller's", meaning])
+    rows.append(["`unknown_error`", "500", "ours", "Nobody expected it; the log names it under the answer's number."])
+    intro = (
+        "Every route answers an error in this shape, the code being in `type` and `status_message`. No answer holds a\n"
+        "traceback, a path of the server or a secret; `X-Request-Id` finds the line in the log.\n"
+    )
+    shape = (
+        "```json\n"
+        '{"error": {"type": "invalid_params", "title": "...", "detail": "...", "message": "..."},\n'
+        ' "status": "error", "status_message": "invalid_params"}\n'
+        "```\n"
+    )
+    command_line = (
+        "The command line prints the message on one line and ends with 1 for the caller's fault, 2 for wrong usage,\n"
+        "3 for ours, 130 after Ctrl+C.\n"
+    )
+    return page("Errors", intro, shape, table(["code", "status", "fault", "meaning"], rows), command_line)
+
+
+def cli() -> str:
+    """The help of every command."""
+    from limner.cli.main import app, run
+
+    def paths() -> Iterator[list[str]]:
+        yield []
+        for command in app.registered_commands:
+            if not command.hidden and command.callback:
+                yield [command.name or command.callback.__name__]
+        for group in app.registered_groups:
+            for command in group.typer_instance.registered_commands if group.typer_instance else []:
+                if command.callback:
+                    yield [group.name or "", command.name or command.callback.__name__]
+
+    os.environ["COLUMNS"] = "100"
+    parts = []
+    for path in paths():
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            run([*path, "--help"])
+        text = re.sub(r"[ \t]+$", "", out.getvalue(), flags=re.MULTILINE).strip()
+        parts.append(f"## `{' '.join(['limner', *path])}`\n\n```text\n{text}\n```\n")
+    return page("Command line", "`./run COMMAND` in a checkout does the same as `limner COMMAND`.", *parts)
+
+
+def pages() -> dict[str, str]:
+    """Every file of the reference by name."""
+    return {"settings.md": settings(), "errors.md": errors(), "cli.md": cli()}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the stale files, or with `--check` only name them."""
+    stale = []
+    for name, text in pages().items():
+        file = REFERENCE / name
+        if not file.is_file() or file.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if "--check" not in arguments:
+                REFERENCE.mkdir(exist_ok=True)
+                file.write_text(text, encoding="utf-8")
+    if stale and "--check" in arguments:
+        print(f"stale in docs/reference: {', '.join(stale)}; run `make docs`", file=sys.stderr)
+        return 1
+    print(f"docs/reference: {', '.join(stale) or 'nothing'} {'written' if stale else 'to write'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
