@@ -13,7 +13,9 @@ LimnerError
     ├── EngineFailed      500  the engine could not make the picture
     ├── OutOfMemory       500  the picture does not fit into the machine's memory
     ├── LeaseLost         500  the worker no longer owns the generation
-    └── StorageFailed     503  the database or the image store cannot be used
+    ├── StorageFailed     503  the database or the image store cannot be used
+    ├── Stopping          503  the server is shutting down
+    └── TimedOut          504  the picture took longer than a synchronous call may wait
 
 A programmer's mistake is a plain ValueError and is not part of this tree.
 """
@@ -135,3 +137,19 @@ class StorageFailed(ServerError):
     code = "storage_failed"
     status = 503
     title = "Storage is not available"
+
+
+class Stopping(ServerError):
+    """The server is shutting down; what was queued stays queued."""
+
+    code = "stopping"
+    status = 503
+    title = "The server is shutting down"
+
+
+class TimedOut(ServerError):
+    """The picture took longer than a synchronous call may wait."""
+
+    code = "timed_out"
+    status = 504
+    title = "The picture took too long"

@@ -17,7 +17,7 @@ PAGE_PATHS = ("/", "/docs")
 """Pages that a link on another site may open: a navigation shows them to the user and to nobody else."""
 
 
-def caller(request: Request) -> str:
+async def caller(request: Request) -> str:
     """The namespace of the caller. Without keys everyone on this machine is `local`; any Authorization is accepted."""
     return NAMESPACE
 

@@ -33,9 +33,7 @@ PROTOCOL_PROBLEMS = {
 }
 
 
-def answer(
-    status: int, code: str, title: str, detail: str, headers: Mapping[str, str] | None = None
-) -> JSONResponse:
+def answer(status: int, code: str, title: str, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """One error in the hub's superset shape: `type`, `title`, `detail` and `message` at once."""
     detail = clean(detail)
     error = {"type": code, "title": title, "detail": detail, "message": detail}
@@ -137,7 +135,7 @@ class Edge:
                 await self.app(scope, receive, numbered)
             except ClientDisconnect:
                 log.info("caller hung up")
-            except Exception as error:  # noqa: BLE001 - the one place at the edge
+            except Exception as error:
                 log.error("unexpected failure", path=scope["path"], exc_info=error)
                 if not started:
                     await self._apologise(request_id)(scope, receive, numbered)

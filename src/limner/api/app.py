@@ -1,0 +1,74 @@
+"""The application: services in, every route and layer in its place out. It opens no file and binds no port."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from fastapi import FastAPI
+
+from limner import __version__
+from limner.api import assets, events, health, hub, models, pages, problems
+from limner.api.auth import Guard, caller
+from limner.api.body import BodyLimit
+from limner.api.feed import Feed
+from limner.api.services import Services
+from limner.errors import StorageFailed
+
+REAP_SECONDS = 2.0
+TRIM_EVERY = 300
+"""Looks for dead leases between two trimmings of the log: about ten minutes."""
+LOG_SECONDS = 7 * 24 * 3600.0
+"""How long an event stays readable."""
+
+log = structlog.get_logger(__name__)
+
+
+def create_app(services: Services) -> FastAPI:
+    """The whole HTTP surface over `services`. Its lifespan keeps house; `app.state.feed.stop()` ends streams."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        housekeeping = asyncio.create_task(_keep_house(services))
+        try:
+            yield
+        finally:
+            housekeeping.cancel()
+            await app.state.feed.close()
+            await asyncio.gather(housekeeping, return_exceptions=True)
+
+    app = FastAPI(
+        title="Limner",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    app.state.services = services
+    app.state.feed = Feed(services.events, services.hints, services.store)
+    problems.install(app)
+    for router in (hub.router, events.router, models.router, health.router, pages.router):
+        app.include_router(router)
+    app.include_router(assets.make_router(services.files, caller))
+    app.add_middleware(BodyLimit, max_bytes=services.settings.max_body_bytes)
+    app.add_middleware(Guard)
+    app.add_middleware(problems.Edge)
+    return app
+
+
+async def _keep_house(services: Services) -> None:
+    """Take back what dead leases hold, and now and then drop events that are too old."""
+    round = 0
+    while True:
+        try:
+            taken_back = await services.store.reap()
+            if taken_back:
+                log.warning("took back generations of dead leases", generations=taken_back)
+            if round % TRIM_EVERY == 0:
+                await services.events.trim(LOG_SECONDS)
+        except StorageFailed as error:
+            log.error("housekeeping failed", message=error.message)
+        round += 1
+        await asyncio.sleep(REAP_SECONDS)

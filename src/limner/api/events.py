@@ -1,0 +1,124 @@
+"""GET /api/events: what happens to the caller's generations, as server-sent events in the hub's dialect.
+
+A stream opened without Last-Event-ID begins with what ended lately, so that who enqueues first and subscribes
+afterwards misses nothing; with it, it goes on after that event. It keeps no queue: it reads the feed at its own pace.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Request
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from limner.api.assets import Files
+from limner.api.auth import caller
+from limner.api.feed import Feed
+from limner.api.queries import read_integer, read_one, read_query, read_words
+from limner.api.services import base_url, services_of
+from limner.wire import Event
+
+KEEP_ALIVE_SECONDS = 15
+REPLAY_SECONDS = 300
+MAX_REPLAY_SECONDS = 86_400
+INCLUDABLE = ("cancelled", "progress", "started")
+NAMES = {
+    "succeeded": "media_generation_completed",
+    "failed": "media_generation_completed",
+    "cancelled": "media_generation_cancelled",
+    "started": "media_generation_started",
+}
+PROGRESS = "media_generation_progress"
+GAP = "gap"
+GAP_REASON = "Events after this one are no longer in the log; list the generations to see where they stand."
+MAX_EVENT_ID = 10**15
+
+router = APIRouter()
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """What one stream wants to see, and from where on."""
+
+    namespace: str
+    kinds: frozenset[str]
+    """Kinds of events, and `progress`."""
+    after: int | None
+    """Id of the last event the reader has seen; None for a new reader."""
+    replay_seconds: float
+    base: str
+    """Scheme and host of the URLs."""
+
+
+@router.get("/api/events")
+async def stream_events(request: Request) -> EventSourceResponse:
+    """An endless stream; see the top of this file."""
+    subscription = await read_subscription(request)
+    feed: Feed = request.app.state.feed
+    await feed.channel(subscription.namespace)  # a database that fails is an error answer, not a broken stream
+    return EventSourceResponse(
+        follow(feed, services_of(request).files, subscription),
+        ping=KEEP_ALIVE_SECONDS,
+        ping_message_factory=lambda: ServerSentEvent(comment="keep-alive", sep="\n"),
+        sep="\n",
+    )
+
+
+async def read_subscription(request: Request) -> Subscription:
+    """What the query and the headers ask for; InvalidRequest names what is wrong."""
+    query = read_query(request, "include", "replay_seconds", "last_event_id")
+    include = read_words(query, "include", INCLUDABLE)
+    replay = read_one(query, "replay_seconds")
+    seen = request.headers.get("last-event-id") or read_one(query, "last_event_id")
+    return Subscription(
+        namespace=await caller(request),
+        kinds=frozenset(("succeeded", "failed", *include)),
+        after=None if seen is None else read_integer(seen.strip(), "Last-Event-ID", 0, MAX_EVENT_ID),
+        replay_seconds=read_integer(replay, "replay_seconds", 0, MAX_REPLAY_SECONDS) if replay else REPLAY_SECONDS,
+        base=base_url(request),
+    )
+
+
+async def follow(feed: Feed, files: Files, wanted: Subscription) -> AsyncIterator[ServerSentEvent]:
+    """The messages of one stream, until the reader goes away or the server stops."""
+    channel = await feed.channel(wanted.namespace)
+    last, reported = channel.last_id if wanted.after is None else wanted.after, 0
+    if wanted.after is None and wanted.replay_seconds:
+        for event in await feed.recent(wanted.namespace, wanted.replay_seconds):
+            if event.id <= last and event.kind in wanted.kinds:
+                yield _show(event, files, wanted.base)
+    while not feed.stopping.is_set():
+        news = channel.news  # taken before reading, so that nothing can come in between unseen
+        page = await feed.after(wanted.namespace, last)
+        if page.gap:
+            yield _message(GAP, {"last_event_id": last, "reason": GAP_REASON}, page.last_id)
+        for event in page.events:
+            if event.kind in wanted.kinds:
+                yield _show(event, files, wanted.base)
+        last = page.last_id
+        if "progress" in wanted.kinds:
+            for step in [step for step in channel.progress.values() if step.number > reported]:
+                reported = max(reported, step.number)
+                data = {"generation_id": step.generation_id, "step": step.step, "of": step.of, "media_type": "image"}
+                yield _message(PROGRESS, data, last)
+        if not page.events and not page.gap:
+            await news.wait()
+
+
+def _show(event: Event, files: Files, base: str) -> ServerSentEvent:
+    data: dict[str, Any] = {"generation_id": event.generation_id, "status": event.kind, "media_type": "image"}
+    match event.kind:
+        case "succeeded":
+            data |= {"model": event.data["model"], "url": files.result_url(event.data["result_path"], base)}
+            data |= {"warnings": event.data["warnings"]} if event.data["warnings"] else {}
+        case "failed":
+            data["error"] = event.data["error_message"]
+        case "started":
+            data["status"] = "processing"
+    return _message(NAMES[event.kind], data, event.id)
+
+
+def _message(name: str, data: dict[str, Any], id: int) -> ServerSentEvent:
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return ServerSentEvent(text, event=name, id=str(id), sep="\n")

@@ -1,0 +1,189 @@
+"""The hub's dialect: images and the queue. It translates; planning, queueing and waiting are done elsewhere."""
+
+import base64
+import secrets
+import time
+import uuid
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from limner.api.auth import caller, require_own
+from limner.api.parameters import ImageBody, QueueBody, SyncBody, read_parameters
+from limner.api.queries import read_integer, read_one, read_query, read_words
+from limner.api.services import base_url, services_of
+from limner.api.waiting import feed_of, wait_for_all
+from limner.engines.plan import MAX_SEED, plan
+from limner.engines.registry import resolve
+from limner.errors import InvalidRequest, NotFound
+from limner.queue.states import ENDED, LIVE
+from limner.wire import Generation, Plan
+
+MEDIA_TYPES = ("image", "video", "audio", "text")
+"""What the hub can filter by; only images are made here."""
+LISTED = 1_000
+"""Most generations in one list, and how many there are unless `limit` says less."""
+
+router = APIRouter()
+
+
+@router.post("/api/ai/images/generate")
+async def generate(request: Request) -> JSONResponse:
+    """Make images and answer when they are ready."""
+    return await _make_now(request, await read_parameters(request, SyncBody))
+
+
+@router.post("/api/ai/images/edit")
+async def edit(request: Request) -> JSONResponse:
+    """Like generate, but an input image is required."""
+    body = await read_parameters(request, SyncBody)
+    if not body.input_image:
+        raise InvalidRequest("input_image is required to edit.", field="input_image")
+    return await _make_now(request, body)
+
+
+@router.post("/api/ai/queue")
+async def enqueue(request: Request) -> JSONResponse:
+    """Queue generations and answer at once."""
+    generations = await _submit(request, await read_parameters(request, QueueBody))
+    return JSONResponse({"generations": [{"generation_id": one.id, "status": one.state} for one in generations]})
+
+
+@router.get("/api/ai/queue")
+async def list_generations(request: Request) -> JSONResponse:
+    """The caller's generations, newest first; only those not ended unless `status` says otherwise."""
+    query = read_query(request, "namespace", "model", "status", "media_type", "limit", "before")
+    namespace = await caller(request)
+    require_own(namespace, read_one(query, "namespace"), "namespace")
+    statuses = read_words(query, "status", (*LIVE, *ENDED, "all"))
+    states = tuple(state for state in (*LIVE, *ENDED) if state in statuses or "all" in statuses)
+    limit = read_one(query, "limit")
+    media_types = read_words(query, "media_type", MEDIA_TYPES)
+    found: list[Generation] = []
+    if not media_types or "image" in media_types:
+        found = await services_of(request).store.find(
+            namespace,
+            states=states or LIVE,
+            model=read_one(query, "model"),
+            limit=read_integer(limit, "limit", 1, LISTED) if limit else LISTED,
+            before=read_one(query, "before"),
+        )
+    return JSONResponse({"count": len(found), "generations": [_show(request, one) for one in found]})
+
+
+@router.get("/api/ai/queue/{generation_id}")
+async def get_generation(request: Request, generation_id: str) -> JSONResponse:
+    """Everything known of one generation; how many are before it while it is queued."""
+    store = services_of(request).store
+    generation = await store.get(await caller(request), _parse_id(generation_id))
+    shown = _show(request, generation)
+    if generation.state == "queued":
+        shown["position"] = await store.position(generation)
+    return JSONResponse(shown)
+
+
+@router.delete("/api/ai/queue/{generation_id}")
+async def cancel_generation(request: Request, generation_id: str) -> JSONResponse:
+    """Cancel a generation that has not ended; no effect on one that has."""
+    generation = await services_of(request).store.cancel(await caller(request), _parse_id(generation_id))
+    return JSONResponse({"status": "success", "generation_id": generation.id})
+
+
+async def _submit(request: Request, body: ImageBody) -> list[Generation]:
+    """Check everything, store the input images, and queue the generations."""
+    services, namespace = services_of(request), await caller(request)
+    require_own(namespace, body.target_namespace, "target_namespace")
+    card = resolve(body.model)
+    sources = body.input_image or []
+    if len(sources) > card.max_references:
+        raise InvalidRequest(
+            f"input_image: {card.id} takes at most {card.max_references} input images, not {len(sources)}.",
+            field="input_image",
+        )
+    host = request.headers["host"]
+    inputs = [
+        await services.files.take_input(
+            source, field="input_image" if len(sources) == 1 else f"input_image[{i}]", namespace=namespace, host=host
+        )
+        for i, source in enumerate(sources)
+    ]
+    image_request = body.to_request(namespace, inputs)
+    plans = plan(image_request, card, secrets.randbelow(MAX_SEED + 1))
+    return await services.store.submit(image_request, plans, services.settings.max_queued)
+
+
+async def _make_now(request: Request, body: SyncBody) -> JSONResponse:
+    channel = await feed_of(request).channel(await caller(request))
+    after = channel.last_id
+    generations = await wait_for_all(request, await _submit(request, body), after)
+    images = [await _show_image(request, one, body.response_format or "url") for one in generations]
+    first = generations[0]
+    answer = {"model": first.model, "created": int(time.time()), "images": images}
+    if "url" in images[0]:
+        answer["image_url"] = images[0]["url"]
+    warnings = list(dict.fromkeys(warning for one in generations for warning in one.warnings))
+    return JSONResponse(answer | _used(first.plan) | {"warnings": warnings})
+
+
+async def _show_image(request: Request, generation: Generation, response_format: str) -> dict[str, Any]:
+    files = services_of(request).files
+    shown = {"seed": generation.plan.seed, "generation_id": generation.id}
+    if response_format == "b64_json":
+        data = await files.blobs.get(generation.result_path or "")
+        return {"b64_json": base64.b64encode(data).decode(), **shown}
+    return {"url": files.result_url(generation.result_path or "", base_url(request)), **shown}
+
+
+def _show(request: Request, generation: Generation) -> dict[str, Any]:
+    """One generation as the hub shows it: its state, the parameters as they were sent, and those that were used."""
+    url = None
+    if generation.result_path is not None:
+        url = services_of(request).files.result_url(generation.result_path, base_url(request))
+    progress = feed_of(request).progress(generation.namespace, generation.id)
+    used = _used(generation.plan)
+    shown = used | generation.submitted | {
+        "generation_id": generation.id,
+        "model_name": generation.model,
+        "prompt": generation.plan.prompt,
+        "media_type": "image",
+        "status": generation.state,
+        "result_url": url,
+        "error_message": generation.error_message,
+        "enqueued_at": _seconds(generation.enqueued_at),
+        "started_at": _seconds(generation.started_at),
+        "completed_at": _seconds(generation.completed_at),
+        "used": used,
+        "warnings": list(generation.warnings),
+    }  # fmt: skip
+    if generation.state == "processing" and progress is not None:
+        shown["progress"] = {"step": progress.step, "of": progress.of}
+    return shown
+
+
+def _used(plan: Plan) -> dict[str, Any]:
+    """The concrete values a picture is made with."""
+    return {
+        "size": f"{plan.width}x{plan.height}",
+        "quality": plan.quality,
+        "background": plan.background,
+        "output_format": plan.output_format,
+        "input_fidelity": plan.input_fidelity,
+        "num_inference_steps": plan.steps,
+        "seed": plan.seed,
+    }
+
+
+def _seconds(moment: float | None) -> int | None:
+    return None if moment is None else int(moment)
+
+
+def _parse_id(text: str) -> str:
+    """A generation's id in the one way it is written; NotFound for what cannot be one."""
+    try:
+        id = str(uuid.UUID(text))
+    except ValueError:
+        id = ""
+    if id != text.lower():
+        raise NotFound(f"Generation not found: {text[:64]}")
+    return id

@@ -1,0 +1,55 @@
+"""GET /api/ai/models: what can be asked for, in the hub's words, and truthfully what runs behind each name."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from limner.api.queries import read_one, read_query
+from limner.api.services import services_of
+from limner.engines.card import ModelCard
+from limner.engines.registry import cards, resolve
+
+router = APIRouter()
+
+
+@router.get("/api/ai/models")
+async def list_models(request: Request) -> JSONResponse:
+    """Every installed model once, under its own id; its other names are in `aliases`."""
+    developer = read_one(read_query(request, "developer_name"), "developer_name")
+    found = [card for card in cards().values() if developer is None or card.developer.lower() == developer.lower()]
+    return JSONResponse({"object": "list", "data": [_describe(request, card, card.id) for card in found]})
+
+
+@router.get("/api/ai/models/{model_id:path}")
+async def get_model(request: Request, model_id: str) -> JSONResponse:
+    """One model by its id or an alias, which the answer echoes."""
+    return JSONResponse(_describe(request, resolve(model_id), model_id))
+
+
+def _describe(request: Request, card: ModelCard, id: str) -> dict[str, Any]:
+    live = services_of(request).live_workers() > 0
+    return {
+        "id": id,
+        "object": "model",
+        "created": int(datetime.fromisoformat(card.released_at).replace(tzinfo=UTC).timestamp()),
+        "owned_by": card.developer,
+        "display_name": card.display_name,
+        "description": card.description,
+        "summary": card.summary,
+        "model_type": "base",
+        "endpoint": "/images/generate",
+        "capabilities": {"input": ["text", "image"] if card.max_references else ["text"], "output": ["image"]},
+        "pricing": {"method": "free"},
+        "fine_tuning": False,
+        "deployments": [{"status": "active" if live else "inactive"}],
+        "developer": {"name": card.developer, "logo": None},
+        "source_model": card.id,
+        "aliases": list(card.aliases),
+        "parameters": card.parameters,
+        "image_url": None,
+        "released_at": card.released_at,
+        "request_schema": card.request_schema,
+        "json_request_schema": card.request_schema,
+    }

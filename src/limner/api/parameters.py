@@ -1,0 +1,152 @@
+"""The parameters of the hub's image routes: their names, their types, and the ImageRequest they stand for.
+
+Types are checked here, values by `engines.plan`. It resolves no model and reads no image.
+"""
+
+from typing import Annotated, Any, ClassVar
+
+from fastapi import Request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator, model_validator
+
+from limner.api.body import Body, read_body
+from limner.errors import InvalidRequest
+from limner.wire import ImageRequest
+
+NOT_YET = ("mask", "partial_images", "priority", "cancel_after_seconds", "webhook_url")
+"""Parameters of the documented dialect that this version refuses by name."""
+RESPONSE_FORMATS = ("url", "b64_json")
+MAX_QUEUED_AT_ONCE = 4
+PASSED_ON = (
+    "output_format",
+    "size",
+    "quality",
+    "input_fidelity",
+    "background",
+    "aspect_ratio",
+    "num_inference_steps",
+    "seed",
+    "negative_prompt",
+    "output_compression",
+)
+"""Parameters that mean the same in an ImageRequest."""
+
+
+def _one_or_many(value: Any) -> Any:
+    """A string stands for a list of one; anything else must be a list of strings."""
+    if value is None or isinstance(value, list):
+        return value
+    if isinstance(value, str):
+        return [value]
+    raise ValueError("input_image must be a string or an array of strings")
+
+
+Sources = Annotated[list[str] | None, BeforeValidator(_one_or_many)]
+
+
+class ImageBody(BaseModel):
+    """What both the synchronous routes and the queue take. `None` is the same as not given."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    refused: ClassVar[dict[str, str]] = dict.fromkeys(NOT_YET, "is not available yet")
+
+    model: str
+    prompt: str
+    input_image: Sources = None
+    output_format: str | None = None
+    size: str | None = None
+    quality: str | None = None
+    input_fidelity: str | None = None
+    background: str | None = None
+    response_format: str | None = None
+    target_namespace: str | None = None
+    aspect_ratio: str | None = None
+    num_inference_steps: int | None = None
+    seed: int | None = None
+    negative_prompt: str | None = None
+    output_compression: int | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_by_name(cls, values: dict[str, Any]) -> dict[str, Any]:
+        for name, reason in cls.refused.items():
+            if name in values:
+                raise InvalidRequest(f"{name} {reason}.", field=name)
+        return values
+
+    @field_validator("response_format")
+    @classmethod
+    def _known_format(cls, value: str | None) -> str | None:
+        if value not in (None, *RESPONSE_FORMATS):
+            raise ValueError("response_format must be one of url, b64_json")
+        return value
+
+    @property
+    def count(self) -> int:
+        """How many images are wanted."""
+        return 1
+
+    def to_request(self, namespace: str, inputs: list[tuple[str, tuple[int, int]]]) -> ImageRequest:
+        """The request in the vocabulary of both dialects; `inputs` are the digest and (width, height) of each image."""
+        given = {name: getattr(self, name) for name in PASSED_ON if getattr(self, name) is not None}
+        return ImageRequest(
+            namespace=namespace,
+            model=self.model,
+            prompt=self.prompt,
+            inputs=tuple(digest for digest, _ in inputs),
+            input_sizes=tuple(size for _, size in inputs),
+            n=self.count,
+            submitted=self._submitted([digest for digest, _ in inputs]),
+            **given,
+        )
+
+    def _submitted(self, digests: list[str]) -> dict[str, Any]:
+        """The parameters as they were sent, except that a data URI becomes the digest of its picture."""
+        sent = self.model_dump(exclude_none=True)
+        if self.input_image is not None:
+            sources = zip(self.input_image, digests, strict=True)
+            shown = [
+                f"data:,sha256={digest}" if source[:5].lower() == "data:" else source for source, digest in sources
+            ]
+            sent["input_image"] = shown[0] if len(shown) == 1 else shown
+        return sent
+
+
+class SyncBody(ImageBody):
+    """The body of images/generate and images/edit."""
+
+    refused = ImageBody.refused | {"num_generations": "belongs to the queue; here it is called n"}
+
+    n: int | None = None
+
+    @property
+    def count(self) -> int:
+        """How many images are wanted."""
+        return 1 if self.n is None else self.n
+
+
+class QueueBody(ImageBody):
+    """The body of a POST to the queue."""
+
+    refused = ImageBody.refused | {"n": "is called num_generations here"}
+
+    num_generations: int | None = None
+
+    @field_validator("num_generations", mode="wrap")
+    @classmethod
+    def _one_to_four(cls, value: Any, _: Any) -> int | None:
+        if value is None or (type(value) is int and 1 <= value <= MAX_QUEUED_AT_ONCE):
+            return value
+        raise ValueError(f"num_generations must be an integer between 1 and {MAX_QUEUED_AT_ONCE}")
+
+    @property
+    def count(self) -> int:
+        """How many images are wanted."""
+        return 1 if self.num_generations is None else self.num_generations
+
+
+async def read_parameters(request: Request, model: type[Body]) -> Body:
+    """The parameters in the body of `request`; what only a later version can do is refused by name."""
+    if "idempotency-key" in request.headers:
+        raise InvalidRequest("The header Idempotency-Key is not available yet.", field="Idempotency-Key")
+    return await read_body(request, model)
