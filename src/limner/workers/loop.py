@@ -69,7 +69,8 @@ class WorkerLoop:
         await asyncio.wait([work, watch, stopping], return_when=asyncio.FIRST_COMPLETED)
         told = self._stopping.is_set()
         self.stop()
-        await asyncio.wait([work, *self._deliveries], timeout=GRACE_SECONDS)
+        if self._control is not None or self._deliveries:
+            await asyncio.wait([work, *self._deliveries], timeout=GRACE_SECONDS)
         ending = [work, watch, stopping, *self._deliveries]
         for task in ending:
             task.cancel()

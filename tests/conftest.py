@@ -1,0 +1,90 @@
+"""What most tests need: a data folder of their own with a real database and image store, and the *tiny* engine."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from limner.engines import plan, registry
+from limner.images.blobs import Blobs
+from limner.queue.hints import Hints
+from limner.queue.store import Store
+from limner.records.engine import Database, migrate
+from limner.settings import Settings
+from limner.wire import Generation, ImageRequest
+
+Submit = Callable[..., Any]
+
+# *tiny* is installed by standing on the path (`pythonpath` in pyproject.toml); processes that tests start find it here.
+os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent / "tiny"), os.environ.get("PYTHONPATH", "")])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tiny_is_installed() -> None:
+    """The engine of the tests comes through the entry point, as any other."""
+    if "tiny" not in registry.cards():
+        pytest.exit("the engine of the tests is missing: tests/tiny must stand on the path", 1)
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database, migrated once and copied for each test."""
+    file = tmp_path_factory.mktemp("migrated") / "limner.sqlite"
+    migrate(file)
+    return file
+
+
+@pytest.fixture
+def data() -> Iterator[Path]:
+    """A data folder. Its path is short, since a socket lies in it."""
+    with tempfile.TemporaryDirectory(prefix="limner-test-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def settings(data: Path, migrated: Path) -> Settings:
+    """Settings of a migrated data folder."""
+    settings = Settings(data=data, lease_seconds=3.0)
+    shutil.copy(migrated, settings.database_file)
+    return settings
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """The open database of `settings`."""
+    database = await Database.open(settings.database_file)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def hints() -> Hints:
+    """Hints inside this process."""
+    return Hints()
+
+
+@pytest.fixture
+def store(database: Database, hints: Hints) -> Store:
+    """The queue of the open database."""
+    return Store(database, hints)
+
+
+@pytest.fixture
+def blobs(settings: Settings) -> Blobs:
+    """The image store of the data folder."""
+    return Blobs(settings.data)
+
+
+@pytest.fixture
+def submit(store: Store) -> Submit:
+    """Plan and queue a request for *tiny*, 64x64 unless told otherwise; the generations."""
+
+    async def submit(prompt: str, **fields: Any) -> list[Generation]:
+        request = ImageRequest(**{"namespace": "local", "model": "tiny", "size": "64x64", "prompt": prompt} | fields)
+        return await store.submit(request, plan.plan(request, registry.resolve(request.model), seed=1), 10_000)
+
+    return submit
