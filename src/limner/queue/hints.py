@@ -53,11 +53,9 @@ class Listener:
 
     async def wait(self, timeout_seconds: float | None = None) -> list[Hint]:
         """The hints since the last call, oldest first, as soon as there is one; none when the time is over."""
-        if timeout_seconds is None:
-            await self._some.wait()
-        else:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._some.wait(), timeout_seconds)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds):
+                await self._some.wait()
         taken = list(self._pending)
         self._pending.clear()
         self._some.clear()
@@ -107,7 +105,7 @@ class HintServer(Hints):
     def __init__(self, data: Path) -> None:
         super().__init__()
         self._data = data
-        self._links: set[_Link] = set()
+        self._links: dict[_Link, asyncio.Task[None] | None] = {}
         self._server: asyncio.Server | None = None
         self._socket = data / "hints.sock"
         self._note = data / "hints.path"
@@ -130,8 +128,9 @@ class HintServer(Hints):
         """Stop listening and drop the connections."""
         if self._server is not None:
             self._server.close()
-        for link in list(self._links):
+        for link in self._links:
             link.close()
+        await asyncio.gather(*filter(None, self._links.values()), return_exceptions=True)
         self._remove_files()
 
     def _remove_files(self) -> None:
@@ -143,11 +142,11 @@ class HintServer(Hints):
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link = _Link(self, reader, writer, ("wake", "cancel"))
-        self._links.add(link)
+        self._links[link] = asyncio.current_task()
         try:
             await link.run()
         finally:
-            self._links.discard(link)
+            del self._links[link]
 
     def _publish(self, hint: Hint, source: "_Link | None" = None) -> None:
         super()._publish(hint)
@@ -241,7 +240,8 @@ def _socket_path(data: Path) -> Path:
 def _parse(line: bytes) -> Hint | None:
     """The hint of one line; what another version may send besides is passed over."""
     try:
-        hint = Hint(**json.loads(line))
+        kind, key, step, of = Hint(**json.loads(line))
     except (ValueError, TypeError):
         return None
-    return hint if hint.kind in KINDS else None
+    types = [type(value) for value in (kind, key, step, of)]
+    return Hint(kind, key, step, of) if kind in KINDS and types == [str, str, int, int] else None

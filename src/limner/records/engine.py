@@ -17,6 +17,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from limner.errors import StorageFailed
@@ -49,11 +50,10 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """One consistent view; StorageFailed if the database cannot be read."""
-        with_view = self._reader.connect()
         try:
-            async with with_view as connection:
+            async with self._reader.connect() as connection:
                 yield connection
-        except DBAPIError as error:
+        except (DBAPIError, NoConnectionFree) as error:
             raise _explain(error) from error
 
     @asynccontextmanager
@@ -62,7 +62,7 @@ class Database:
         try:
             async with self._writing, self._writer.begin() as connection:
                 yield connection
-        except DBAPIError as error:
+        except (DBAPIError, NoConnectionFree) as error:
             raise _explain(error) from error
 
     async def close(self) -> None:
@@ -73,7 +73,8 @@ class Database:
 
 def migrate(path: str | Path) -> None:
     """Bring the SQLite file at `path` (made if missing) to the newest revision; StorageFailed if it is newer still."""
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"isolation_level": None})
+    url = sa.URL.create("sqlite", database=str(path))
+    engine = sa.create_engine(url, connect_args={"isolation_level": None})
     _prepare(engine, "BEGIN IMMEDIATE")
     try:
         with engine.begin() as connection:
@@ -100,7 +101,7 @@ def _upgrade(connection: sa.Connection) -> None:
 
 def _connect(path: Path, begin: str, size: int) -> AsyncEngine:
     engine = create_async_engine(
-        f"sqlite+aiosqlite:///{path}",
+        sa.URL.create("sqlite+aiosqlite", database=str(path)),
         connect_args={"isolation_level": None},
         pool_size=size,
         max_overflow=0,
@@ -126,8 +127,10 @@ def _prepare(engine: sa.Engine, begin: str) -> None:
     sa.event.listen(engine, "begin", begun)
 
 
-def _explain(error: DBAPIError) -> Exception:
+def _explain(error: DBAPIError | NoConnectionFree) -> Exception:
     """What a caller may see; a wrong statement stays what it is, since it is our own mistake."""
+    if isinstance(error, NoConnectionFree):
+        return StorageFailed("The database has too many readers at the moment.")
     if isinstance(error, IntegrityError | ProgrammingError | DataError):
         return error
     return StorageFailed(f"The database cannot be used: {error.orig}.")
