@@ -1,0 +1,200 @@
+"""`limner serve`: one server process and its workers on one data folder, from the lock to the last goodbye.
+
+It composes the rooms below and minds signals; what a request does is in `api`. It never loads a model.
+"""
+
+import asyncio
+import fcntl
+import ipaddress
+import os
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from limner import errors
+
+if TYPE_CHECKING:
+    from limner.api.services import Services
+    from limner.settings import Settings
+    from limner.workers.local import ChildProcesses
+
+GRACE_SECONDS = 2
+"""How long answers that are on their way may take once the server is told to stop."""
+BACKLOG = 2048
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command()
+    def serve(
+        host: Annotated[
+            str | None, typer.Option(help="Address to listen on; loopback only, since no key is asked.")
+        ] = None,
+        port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
+        data: Annotated[
+            Path | None, typer.Option(help="Folder of the database and the images; made if missing.")
+        ] = None,
+        workers: Annotated[
+            int | None, typer.Option(help="Worker processes to start; 0 if you start them yourself.")
+        ] = None,
+    ) -> None:
+        """Start the server and its workers, until stopped."""
+        from limner.cli import logs
+        from limner.settings import Settings
+
+        settings = Settings.read(host=host, port=port, data=data, workers=workers)
+        logs.configure(settings.log_level)
+        run(settings)
+
+
+def run(settings: "Settings") -> None:
+    """Serve until a signal comes. Whatever keeps the server from starting is a LimnerError of one line."""
+    import uvloop
+
+    with (
+        listen(settings.host, settings.port) as listener,
+        lock(settings.data),
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(_serve(settings, listener))
+
+
+@contextmanager
+def listen(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket bound to a loopback address; InvalidRequest for any other address, Conflict if the port is taken."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except (OSError, UnicodeError):
+        raise errors.InvalidRequest(f"--host {host} is not an address of this machine.") from None
+    if not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback:
+        raise errors.InvalidRequest(
+            f"--host {host} would let other machines in, and without keys anyone could use this server. "
+            "Use 127.0.0.1 (keys come with a later version)."
+        )
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+            listener.listen(BACKLOG)
+        except OSError as error:
+            raise errors.Conflict(
+                f"Port {port} on {host} cannot be used: {error.strerror}. Choose another --port."
+            ) from None
+        yield listener
+
+
+@contextmanager
+def lock(data: Path) -> Iterator[None]:
+    """The data folder (made with mode 0700 if missing), held by this process alone; Conflict names who holds it."""
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = os.open(data / "serve.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise errors.StorageFailed(f"The data folder {data} cannot be used: {error.strerror}.") from None
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            pid = os.read(file, 20).decode(errors="replace").strip()
+            raise errors.Conflict(f"The data folder {data} is in use by the server with pid {pid}.") from None
+        os.ftruncate(file, 0)
+        os.write(file, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        os.close(file)
+
+
+async def _serve(settings: "Settings", listener: socket.socket) -> None:
+    import structlog
+    import uvicorn
+
+    from limner.api.app import create_app
+
+    log = structlog.get_logger(__name__)
+    async with open_services(settings) as (services, children):
+        app = create_app(services)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                ws="none",
+                lifespan="on",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=GRACE_SECONDS,
+            )
+        )
+
+        def stop() -> None:
+            log.info("stopping")
+            server.force_exit = server.should_exit  # a second signal waits for nobody
+            server.should_exit = True
+            app.state.feed.stop()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop)
+        # Not server.serve(): it would take over the signals and, once stopped, raise them again, past our goodbyes.
+        server.config.load()
+        server.lifespan = server.config.lifespan_class(server.config)
+        await server.startup([listener])
+        await children.start()
+        greet(settings, listener)
+        await server.main_loop()
+        began = time.monotonic()
+        await asyncio.gather(server.shutdown([listener]), children.stop())
+        log.info("stopped", seconds=round(time.monotonic() - began, 1))
+
+
+@asynccontextmanager
+async def open_services(settings: "Settings") -> AsyncIterator[tuple["Services", "ChildProcesses"]]:
+    """The rooms below, opened on the data folder, and the workers, not yet started."""
+    from limner.api.assets import Files
+    from limner.api.services import Services
+    from limner.images.blobs import Blobs
+    from limner.queue.events import EventLog
+    from limner.queue.hints import HintServer
+    from limner.queue.store import Store
+    from limner.records.assets import Assets
+    from limner.records.engine import Database, migrate
+    from limner.workers.local import ChildProcesses
+
+    await asyncio.to_thread(migrate, settings.database_file)
+    database = await Database.open(settings.database_file)
+    hints = HintServer(settings.data)
+    try:
+        await hints.start()
+        store, blobs = Store(database, hints), Blobs(settings.data)
+        children = ChildProcesses(settings, store)
+        services = Services(
+            settings=settings,
+            store=store,
+            events=EventLog(database),
+            hints=hints,
+            blobs=blobs,
+            files=Files(Assets(database), blobs, settings),
+            live_workers=lambda: sum(status.pid is not None for status in children.status()),
+        )
+        yield services, children
+    finally:
+        await hints.close()
+        await database.close()
+
+
+def greet(settings: "Settings", listener: socket.socket) -> None:
+    """Say where the server is and how to make the first picture."""
+    from limner.api.pages import first_call
+
+    address, port = listener.getsockname()[:2]
+    base = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+    print(f"Limner listens on {base} (data in {settings.data}).")
+    print(f"Reference: {base}/docs")
+    print("No key is needed: it serves programs of this machine only, as the namespace `local`. The first picture:\n")
+    print(first_call(base), flush=True)
