@@ -8,9 +8,10 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import get_args
+from types import SimpleNamespace
+from typing import Any, get_args
 
 REFERENCE = Path(__file__).parent / "reference"
 HEAD = "# {title}\n\n<!-- Written by docs/generate.py (make docs). Edit the code instead. -->\n\n{intro}\n"
@@ -51,10 +52,11 @@ def errors() -> str:
     from limner import errors as tree
     from limner.api import problems
 
-    rows = []
-    for fault, parent in (("the caller's", tree.CallerError), ("ours", tree.ServerError)):
-        for kind in parent.__subclasses__():
-            rows.append([f"`{kind.code}`", str(kind.status), fault, first_line(kind.__doc__)])
+    rows = [
+        [f"`{kind.code}`", str(kind.status), fault, first_line(kind.__doc__)]
+        for fault, parent in (("the caller's", tree.CallerError), ("ours", tree.ServerError))
+        for kind in parent.__subclasses__()
+    ]
     known = {row[0] for row in rows}
     for status, (code, _, meaning) in problems.PROTOCOL_PROBLEMS.items():
         if f"`{code}`" not in known:
@@ -75,6 +77,74 @@ def errors() -> str:
         "3 for ours, 130 after Ctrl+C.\n"
     )
     return page("Errors", intro, shape, table(["code", "status", "fault", "meaning"], rows), command_line)
+
+
+def routes() -> str:
+    """Every route of the application with its first line."""
+    from fastapi.routing import APIRoute
+
+    from limner.api.app import create_app
+    from limner.settings import Settings
+
+    services: Any = SimpleNamespace(events=None, hints=None, store=None, files=None, settings=Settings())
+    found = walk(create_app(services).routes)
+    rows = [
+        [f"`{method}`", f"`{re.sub(':path}', '}', route.path)}`", first_line(route.endpoint.__doc__)]
+        for route in sorted(found, key=lambda route: (not route.path.startswith("/api/"), route.path))
+        if isinstance(route, APIRoute) and route.include_in_schema
+        for method in sorted((route.methods or set()) - {"HEAD"})
+    ]
+    intro = (
+        "JSON routes take and answer `application/json`. What a model's images may ask for is in `request_schema` of\n"
+        "`GET /api/ai/models/{model_id}`. Failures look the same everywhere: see [errors](errors.md)."
+    )
+    return page("Routes", intro, table(["method", "path", "does"], rows))
+
+
+def walk(routes: Iterable[Any]) -> Iterator[Any]:
+    """Routes, those of included routers among them."""
+    for route in routes:
+        inner = getattr(route, "original_router", None)
+        if inner is None:
+            yield route
+        else:
+            yield from walk(inner.routes)
+
+
+EVENTS = {
+    "media_generation_completed": (
+        "always",
+        "it succeeded or failed",
+        "`status`, `media_type`, `model`, `url` or `error`",
+    ),
+    "media_generation_cancelled": ("cancelled", "it was cancelled", "`status`, `media_type`"),
+    "media_generation_started": ("started", "a worker has taken it", "`status`, `media_type`"),
+    "media_generation_progress": (
+        "progress",
+        "a step is done; never stored, never replayed",
+        "`step`, `of`, `media_type`",
+    ),
+    "gap": ("always", "events after `last_event_id` are no longer known", "`last_event_id`, `reason`"),
+}
+
+
+def events() -> str:
+    """Every event of the stream."""
+    from limner.api import events as stream
+
+    rows = []
+    for name in (*dict.fromkeys(stream.NAMES.values()), stream.PROGRESS, stream.GAP):
+        include, meaning, data = EVENTS[name]
+        shown = include if include == "always" else f"`?include={include}`"
+        rows.append([f"`{name}`", shown, meaning, data if name == stream.GAP else f"`generation_id`, {data}"])
+    intro = "What `GET /api/events` sends: server-sent events, their data compact JSON on one line."
+    rules = (
+        "Every event has an `id`. A stream opened without `Last-Event-ID` begins with what ended in the last\n"
+        f"{stream.REPLAY_SECONDS} seconds (`?replay_seconds=`, at most {stream.MAX_REPLAY_SECONDS}); with it, after\n"
+        "that event (`?last_event_id=` does the same). When nothing happens, a comment `: keep-alive` comes every\n"
+        f"{stream.KEEP_ALIVE_SECONDS} seconds.\n"
+    )
+    return page("Events", intro, table(["event", "sent", "when", "data"], rows), rules)
 
 
 def cli() -> str:
@@ -104,7 +174,8 @@ def cli() -> str:
 
 def pages() -> dict[str, str]:
     """Every file of the reference by name."""
-    return {"settings.md": settings(), "errors.md": errors(), "cli.md": cli()}
+    made = {"settings": settings, "routes": routes, "events": events, "errors": errors, "cli": cli}
+    return {f"{name}.md": make() for name, make in made.items()}
 
 
 def main(arguments: list[str]) -> int:
