@@ -1,7 +1,6 @@
 """What most tests need: a data folder of their own with a real database and image store, and the *tiny* engine."""
 
 import os
-import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -22,10 +21,6 @@ Submit = Callable[..., Any]
 
 # *tiny* is installed by standing on the path (`pythonpath` in pyproject.toml); processes that tests start find it here.
 os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent / "tiny"), os.environ.get("PYTHONPATH", "")])
-
-
-# The folder of *tiny* is on pytest's own path; the processes that tests start find it there too.
-os.environ["PYTHONPATH"] = str(Path(__file__).parent / "tiny")
 
 
 @pytest.fixture(scope="session")
