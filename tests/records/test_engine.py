@@ -89,6 +89,11 @@ async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         assert str(tmp_path) not in refused.value.message
 
 
+async def test_a_database_without_tables_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StorageFailed, match="Start its server first"):
+        await Database.open(tmp_path / "limner.sqlite")
+
+
 async def test_a_folder_that_is_missing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StorageFailed):
         migrate(tmp_path / "missing" / "limner.sqlite")

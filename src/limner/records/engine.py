@@ -6,8 +6,8 @@ handler, and a caller sees neither.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +38,11 @@ class Database:
     @classmethod
     async def open(cls, path: str | Path) -> "Database":
         """Open the migrated SQLite file at `path`; StorageFailed if it cannot be used."""
-        database = cls(_connect(Path(path), "BEGIN IMMEDIATE", 1), _connect(Path(path), "BEGIN", READERS))
-        try:
-            async with database.read() as connection:
-                await connection.execute(sa.text("SELECT 1 FROM sqlite_master"))
-        except StorageFailed:
-            await database.close()
-            raise
-        return database
+        with _open_plainly(path, "BEGIN") as connection:
+            _, script = _scripts(connection)
+            if MigrationContext.configure(connection).get_current_revision() != script.get_current_head():
+                raise StorageFailed("The database is not of this Limner's revision. Start its server first.")
+        return cls(_connect(path, "BEGIN IMMEDIATE", 1), _connect(path, "BEGIN", READERS))
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -73,33 +70,40 @@ class Database:
 
 def migrate(path: str | Path) -> None:
     """Bring the SQLite file at `path` (made if missing) to the newest revision; StorageFailed if it is newer still."""
+    with _open_plainly(path, "BEGIN IMMEDIATE") as connection:
+        config, script = _scripts(connection)
+        known = {revision.revision for revision in script.walk_revisions()}
+        present = MigrationContext.configure(connection).get_current_revision()
+        if present is not None and present not in known:
+            raise StorageFailed(
+                f"The database is of revision {present}, which is newer than this Limner knows "
+                f"({script.get_current_head()}). Start the newer Limner, or name another data folder."
+            )
+        command.upgrade(config, "head")
+
+
+def _scripts(connection: sa.Connection) -> tuple[Config, ScriptDirectory]:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config, ScriptDirectory.from_config(config)
+
+
+@contextmanager
+def _open_plainly(path: str | Path, begin: str) -> Iterator[sa.Connection]:
+    """One transaction without the event loop."""
     url = sa.URL.create("sqlite", database=str(path))
     engine = sa.create_engine(url, connect_args={"isolation_level": None})
-    _prepare(engine, "BEGIN IMMEDIATE")
+    _prepare(engine, begin)
     try:
         with engine.begin() as connection:
-            _upgrade(connection)
+            yield connection
     except DBAPIError as error:
         raise _explain(error) from error
     finally:
         engine.dispose()
 
 
-def _upgrade(connection: sa.Connection) -> None:
-    config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    script = ScriptDirectory.from_config(config)
-    known = {revision.revision for revision in script.walk_revisions()}
-    present = MigrationContext.configure(connection).get_current_revision()
-    if present is not None and present not in known:
-        raise StorageFailed(
-            f"The database is of revision {present}, which is newer than this Limner knows "
-            f"({script.get_current_head()}). Start the newer Limner, or name another data folder."
-        )
-    command.upgrade(config, "head")
-
-
-def _connect(path: Path, begin: str, size: int) -> AsyncEngine:
+def _connect(path: str | Path, begin: str, size: int) -> AsyncEngine:
     engine = create_async_engine(
         sa.URL.create("sqlite+aiosqlite", database=str(path)),
         connect_args={"isolation_level": None},
