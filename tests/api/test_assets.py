@@ -1,0 +1,366 @@
+"""Files over HTTP: what is stored comes back, links open until they expire, and no trick gets a file in or out."""
+
+import base64
+import io
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from PIL import Image
+
+from limner.api import problems
+from limner.api.assets import Files, make_router
+from limner.api.auth import caller
+from limner.errors import InvalidRequest, LimnerError, TooLarge
+from limner.images.blobs import Blobs, result_path
+from limner.images.intake import read_image
+from limner.records.assets import Assets
+from limner.records.engine import Database
+from limner.settings import Settings
+
+HOST = "127.0.0.1:7310"
+EXAMPLE = "/api/repos/limner/examples/file/main/bloxy/bloxy_cropped_512x512.png"
+RESULT = "0a1b2c3d-0000-4000-8000-00000000000a"
+
+
+def picture(form: str = "PNG", colour: tuple[int, int, int] = (200, 30, 40), side: int = 8) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (side, side), colour).save(out, form)
+    return out.getvalue()
+
+
+@pytest.fixture
+def files(settings: Settings, database: Database, blobs: Blobs) -> Files:
+    small = settings.model_copy(update={"max_image_bytes": 200_000, "max_image_pixels": 300_000})
+    return Files(Assets(database), blobs, small)
+
+
+@pytest.fixture
+async def client(files: Files) -> AsyncIterator[httpx2.AsyncClient]:
+    app = FastAPI()
+    problems.install(app)
+    app.include_router(make_router(files, caller))
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=f"http://{HOST}") as client:
+        yield client
+
+
+async def put(
+    client: httpx2.AsyncClient, *sent: tuple[str, bytes], to: str = "local/art/file/main", **texts: str
+) -> Any:
+    parts = [("files[]", (name, data, "application/octet-stream")) for name, data in sent]
+    return await client.put(f"/api/repos/{to}", files=parts, data=texts)
+
+
+def refused(answer: Any, status: int, says: str) -> None:
+    body = answer.json()
+    assert answer.status_code == status, body
+    assert body["status"] == "error"
+    assert set(body["error"]) == {"type", "title", "detail", "message"}
+    assert says in body["error"]["message"]
+
+
+async def test_a_stored_picture_comes_back_byte_for_byte(client: httpx2.AsyncClient) -> None:
+    data = picture("JPEG")
+    stored = await put(
+        client, ("ox.png", data), to="local/art/file/main/my%20oxen/red", name="Ada", email="a@x.org", message="hi"
+    )
+    assert stored.status_code == 200
+    body = stored.json()
+    (file,) = body["files"]
+    assert body["status"] == "success"
+    assert body["commit"]["message"] == "hi"
+    assert (file["path"], file["media_type"], file["size"]) == ("my oxen/red/ox.png", "image/jpeg", len(data))
+    for url in (file["url"], f"/api/repos/local/art/file/{file['commit_id']}/my%20oxen/red/ox.png"):
+        answer = await client.get(url)
+        assert answer.content == data
+        assert answer.headers["content-type"] == "image/jpeg"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["etag"] == f'"{file["digest"]}"'
+
+
+async def test_main_moves_on_and_commits_stay(client: httpx2.AsyncClient) -> None:
+    old, new = picture(colour=(1, 2, 3)), picture(colour=(9, 9, 9))
+    first = (await put(client, ("a.png", old))).json()["files"][0]
+    await put(client, ("a.png", new))
+    assert (await client.get(first["url"])).content == new
+    kept = await client.get(f"/api/repos/local/art/file/{first['commit_id']}/a.png")
+    assert kept.content == old
+    assert "immutable" in kept.headers["cache-control"]
+    assert "no-cache" in (await client.get(first["url"])).headers["cache-control"]
+
+
+async def test_several_files_of_one_call_are_all_stored(client: httpx2.AsyncClient) -> None:
+    stored = await put(client, ("a.png", picture()), ("b.webp", picture("WEBP")))
+    assert [file["media_type"] for file in stored.json()["files"]] == ["image/png", "image/webp"]
+
+
+async def test_what_the_reader_has_already_is_not_sent_again(client: httpx2.AsyncClient) -> None:
+    await put(client, ("a.png", picture()))
+    url = "/api/repos/local/art/file/main/a.png"
+    tag = (await client.get(url)).headers["etag"]
+    again = await client.get(url, headers={"If-None-Match": f'"x", W/{tag}'})
+    assert (again.status_code, again.content) == (304, b"")
+    assert (await client.get(url, headers={"If-None-Match": '"other"'})).status_code == 200
+    assert (await client.head(url)).headers["content-length"] == str(len(picture()))
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("../ox.png", "slash"),
+        ("a/b.png", "slash"),
+        ("a\\b.png", "slash"),
+        ("/etc/passwd", "slash"),
+        ("..", "must have a name"),
+        (".", "must have a name"),
+        ("a\u202eb.png", "cannot be printed"),
+        ("a\x7fb.png", "cannot be printed"),
+        ("x" * 252 + ".png", "longer than 255"),
+        ("ö" * 127 + ".png", "longer than 255"),
+    ],
+)
+async def test_a_name_that_is_more_than_a_name_is_refused(client: httpx2.AsyncClient, name: str, says: str) -> None:
+    refused(await put(client, (name, picture())), 400, says)
+
+
+async def test_a_nul_in_a_name_is_refused(client: httpx2.AsyncClient) -> None:
+    body = (
+        b'--b\r\nContent-Disposition: form-data; name="files[]"; filename="a\0b.png"\r\n\r\n'
+        + picture()
+        + b"\r\n--b--\r\n"
+    )
+    answer = await client.put(
+        "/api/repos/local/art/file/main", content=body, headers={"content-type": "multipart/form-data; boundary=b"}
+    )
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("to", "status"),
+    [
+        ("local/art/file/main/..%2f..%2fsecret", 400),
+        ("local/art/file/main/%2fetc", 400),
+        ("local/art/file/main/a//b", 400),
+        ("local/art/file/main/a%00b", 400),
+        ("local/art/file/main/a%5cb", 400),
+        ("local/art/file/main/" + "a/" * 600, 400),
+        ("local/art/file/dev", 404),
+        ("local/generations/file/main", 403),
+        ("local/.art/file/main", 400),
+        ("local/" + "a" * 101 + "/file/main", 400),
+        ("other/art/file/main", 403),
+        ("limner/examples/file/main/bloxy", 403),
+    ],
+)
+async def test_a_place_that_is_not_yours_or_not_plain_is_refused(
+    client: httpx2.AsyncClient, to: str, status: int
+) -> None:
+    answer = await put(client, ("ox.png", picture()), to=to)
+    refused(answer, status, "")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"GIF89a", b"<html><script>alert(1)</script>", picture()[:50], picture("BMP")],
+    ids=["empty", "gif", "html", "truncated", "bmp"],
+)
+async def test_only_pictures_are_stored(client: httpx2.AsyncClient, sent: bytes) -> None:
+    refused(await put(client, ("ox.png", sent)), 400, "the file `ox.png` is not a whole PNG, JPEG or WebP")
+    assert (await client.get("/api/repos/local/art/file/main/ox.png")).status_code == 404
+
+
+async def test_one_bad_file_keeps_all_of_its_call_out(client: httpx2.AsyncClient) -> None:
+    refused(await put(client, ("good.png", picture()), ("bad.png", b"x")), 400, "bad.png")
+    assert (await client.get("/api/repos/local/art/file/main/good.png")).status_code == 404
+
+
+async def test_too_much_is_refused(client: httpx2.AsyncClient) -> None:
+    refused(await put(client, ("big.png", b"x" * 200_001)), 413, "200000 bytes")
+    refused(await put(client, ("wide.png", picture(side=600))), 413, "300000 pixels")
+    refused(await put(client, *((f"{i}.png", picture()) for i in range(17))), 400, "16")
+    refused(await put(client, ("a.png", picture()), message="x" * 2_001), 400, "message")
+
+
+async def test_a_malformed_put_is_refused_by_name(client: httpx2.AsyncClient) -> None:
+    refused(await put(client, ("a.png", picture()), colour="red"), 400, "unknown field 'colour'")
+    refused(await put(client, ("a.png", picture()), ("a.png", picture())), 400, "two files are named `a.png`")
+    refused(await put(client, ("a.png", picture()), name="a\x00b"), 400, "control character")
+    refused(await client.put("/api/repos/local/art/file/main", data={"message": "x"}), 400, "files[] is missing")
+    refused(await client.put("/api/repos/local/art/file/main", json={}), 400, "files[] is missing")
+    for head in ("multipart/form-data", "multipart/form-data; boundary=b"):
+        answer = await client.put("/api/repos/local/art/file/main", content=b"--x", headers={"content-type": head})
+        refused(answer, 400, "")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/api/repos/local/art/file/main/missing.png",
+        "/api/repos/local/art/file/dev/ox.png",
+        "/api/repos/other/art/file/main/ox.png",
+        "/api/repos/local/generations/file/main/../../../url-signing.key",
+        "/api/repos/local/generations/file/main/..%2f..%2f..%2furl-signing.key",
+        "/api/repos/local/generations/file/main/" + RESULT + ".exe",
+        "/api/repos/local/generations/file/main/" + RESULT + ".png",
+        "/api/repos/local/art/file/main/a%00b.png",
+        "/api/repos/limner/examples/file/main/../../assets.py",
+        "/api/repos/limner/examples/file/main/..%2f..%2fassets.py",
+        "/api/repos/limner/examples/file/dev/bloxy/bloxy_cropped_512x512.png",
+    ],
+)
+async def test_what_is_not_there_or_not_yours_is_not_found(client: httpx2.AsyncClient, url: str) -> None:
+    refused(await client.get(url), 404, "")
+
+
+async def test_the_example_ships_with_the_package(client: httpx2.AsyncClient) -> None:
+    answer = await client.get(EXAMPLE)
+    assert answer.headers["content-type"] == "image/png"
+    assert len(answer.content) < 100_000
+    assert read_image(answer.content, max_pixels=10**6).shape == (512, 512, 4)
+
+
+async def test_a_link_opens_a_result_until_it_expires(client: httpx2.AsyncClient, files: Files) -> None:
+    path = result_path("someone", RESULT, "webp")
+    await files.blobs.put(path, picture("WEBP"))
+    url = files.result_url(path, f"http://{HOST}")
+    assert url.startswith(f"http://{HOST}/api/repos/someone/generations/file/main/{RESULT}.webp?expires=")
+    answer = await client.get(url)
+    assert answer.content == picture("WEBP")
+    assert answer.headers["content-type"] == "image/webp"
+    assert "immutable" in answer.headers["cache-control"]
+
+    expires = int(time.time()) - 1
+    bare = f"/api/repos/{path}"
+    refused(await client.get(f"{bare}?expires={expires}&signature={files.blobs.sign(path, expires)}"), 403, "expired")
+    refused(await client.get(bare), 404, "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("expires=", "expires=9"),
+        ("signature=", "signature=0"),
+        ("&signature=", "&other="),
+        ("expires=", "other="),
+        ("expires=", "expires=-"),
+        ("expires=", "expires=%D9%A3"),
+        ("someone", "local"),
+        (".webp", ".png"),
+        ("a.webp", "b.webp"),
+        ("signature=", "signature=%FF%00"),
+    ],
+)
+async def test_an_altered_link_opens_nothing(client: httpx2.AsyncClient, files: Files, old: str, new: str) -> None:
+    for namespace in ("someone", "local"):
+        await files.blobs.put(result_path(namespace, RESULT, "webp"), picture("WEBP"))
+    url = files.result_url(result_path("someone", RESULT, "webp"), f"http://{HOST}")
+    answer = await client.get(url.replace(old, new, 1))
+    refused(answer, 403, "altered")
+    assert answer.json()["error"]["type"] == "forbidden"
+
+
+async def test_an_owner_opens_a_result_without_a_link(client: httpx2.AsyncClient, files: Files) -> None:
+    path = result_path("local", RESULT, "png")
+    await files.blobs.put(path, picture())
+    assert (await client.get(f"/api/repos/{path}")).content == picture()
+
+
+async def take(files: Files, text: str, namespace: str = "local") -> Any:
+    digest, size = await files.take_input(text, field="input_image", namespace=namespace, host=HOST)
+    return read_image(await files.blobs.get_input(digest), max_pixels=10**6), size
+
+
+async def test_an_input_is_a_data_uri_or_any_file_that_the_caller_may_read(
+    client: httpx2.AsyncClient, files: Files
+) -> None:
+    await put(client, ("a b.png", picture()))
+    await files.blobs.put(result_path("local", RESULT, "png"), picture())
+    await files.blobs.put(result_path("someone", RESULT, "png"), picture())
+    expired = result_path("local", RESULT, "png") + "?expires=1&signature=00"
+    for text in (
+        "data:image/png;base64," + base64.b64encode(picture()).decode(),
+        "/api/repos/local/art/file/main/a%20b.png",
+        f"http://{HOST.upper()}/api/repos/local/art/file/main/a b.png",
+        f"https://{HOST}/api/repos/{result_path('local', RESULT, 'png')}",
+        f"/api/repos/{expired}",
+        files.result_url(result_path("someone", RESULT, "png"), f"http://{HOST}"),
+    ):
+        rgba, size = await take(files, text)
+        assert size == (8, 8)
+        assert (rgba == [200, 30, 40, 255]).all()
+    rgba, size = await take(files, f"http://{HOST}{EXAMPLE}")
+    assert size == (512, 512)
+
+
+async def test_an_input_is_stored_upright_and_once(files: Files) -> None:
+    wide = np.zeros((2, 3, 3), np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    out = io.BytesIO()
+    Image.fromarray(wide).save(out, "PNG", exif=exif.tobytes())
+    rgba, size = await take(files, "data:image/png;base64," + base64.b64encode(out.getvalue()).decode())
+    assert size == (2, 3)
+    assert rgba.shape == (3, 2, 4)
+
+
+async def test_the_public_address_is_our_own_with_its_prefix(files: Files) -> None:
+    settings = files.settings.model_copy(update={"public_url": "https://img.example.org/limner"})
+    public = Files(files.assets, files.blobs, settings)
+    assert (await take(public, f"https://img.example.org/limner{EXAMPLE}"))[1] == (512, 512)
+    with pytest.raises(InvalidRequest):
+        await take(public, f"https://img.example.org.evil.org{EXAMPLE}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://example.org/ox.png",
+        f"http://{HOST}@example.org{EXAMPLE}",
+        f"http://user@{HOST}{EXAMPLE}",
+        f"http://{HOST}.example.org{EXAMPLE}",
+        f"//example.org{EXAMPLE}",
+        f"ftp://{HOST}{EXAMPLE}",
+        f"file://{EXAMPLE}",
+        f"http://{HOST}/api/ai/queue",
+        "http://[::1",
+        "ox.png",
+        "/etc/passwd",
+        "",
+        "iVBORw0KGgo",
+    ],
+)
+async def test_any_other_url_is_refused_and_what_is_accepted_is_said(files: Files, text: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"input_image must be .*data:image.*/api/repos/") as refusal:
+        await take(files, text)
+    assert refusal.value.field == "input_image"
+
+
+async def test_an_input_that_cannot_be_read_names_its_url_and_status(files: Files) -> None:
+    link = urlsplit(files.result_url(result_path("someone", RESULT, "png"), f"http://{HOST}"))
+    for url, status in (
+        ("/api/repos/local/art/file/main/missing.png", 404),
+        ("/api/repos/other/art/file/main/ox.png", 404),
+        (f"{link.path}?expires=1&signature=00", 403),
+    ):
+        with pytest.raises(InvalidRequest) as refusal:
+            await take(files, url)
+        assert f"{url.partition('?')[0]} answered {status}" in refusal.value.message
+        assert refusal.value.field == "input_image"
+
+
+async def test_an_input_of_too_many_bytes_or_pixels_is_too_large(files: Files) -> None:
+    for data in (b"x" * 200_001, picture(side=600)):
+        with pytest.raises(TooLarge, match="input_image"):
+            await take(files, "data:image/png;base64," + base64.b64encode(data).decode())
+
+
+async def test_no_error_of_an_input_shows_a_path_of_the_server(files: Files) -> None:
+    for text in ("/api/repos/local/generations/file/main/" + RESULT + ".png", "/api/repos/local/a/file/main/x"):
+        with pytest.raises(LimnerError) as failed:
+            await take(files, text)
+        assert str(files.settings.data) not in failed.value.message
