@@ -1,0 +1,111 @@
+"""The training loop that all three stages share: rate, average, log, and a checkpoint to resume from. No network."""
+
+import json
+import time
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.optim import AdamW
+
+from limner.training.recipe import Stage
+
+WARM_SECONDS = 60.0
+SAVE_SECONDS = 120.0
+LOG_STEPS = 20
+MAX_GRADIENT = 1.0
+
+
+def rate_at(stage: Stage, done: float) -> float:
+    """Learning rate when the fraction `done` of the stage's minutes has been used."""
+    warm = min(1.0, done * stage.minutes * 60 / min(WARM_SECONDS, stage.minutes * 6) + 0.02)
+    return stage.rate * warm * min(1.0, max(0.0, 1 - done) / (1 - stage.hold))
+
+
+class Trainer:
+    """Runs one stage for its minutes; killed and started again, it goes on where its last save left off.
+
+    Time counts only while training, so a run may be spread over days.
+    """
+
+    def __init__(self, name: str, stage: Stage, modules: nn.ModuleDict, folder: Path) -> None:
+        self.name, self.stage, self.modules, self.folder = name, stage, modules, folder
+        self.average = deepcopy(modules).requires_grad_(False)
+        self.optimizer = AdamW(modules.parameters(), stage.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+        self.step, self.pictures, self.seconds = 0, 0, 0.0
+        self.path = folder / f"{name}.pt"
+        if self.path.exists():
+            self._resume()
+
+    @property
+    def done(self) -> float:
+        """Fraction of the stage's minutes used."""
+        return min(1.0, self.seconds / (self.stage.minutes * 60))
+
+    def run(self, loss: Callable[[int], tuple[Tensor, int]], sample: Callable[[nn.ModuleDict], None]) -> None:
+        """Train until the minutes are used. `loss(step)` gives a scalar and how many pictures it saw."""
+        if self.done >= 1:
+            return
+        last, saved, recent = time.monotonic(), time.monotonic(), []
+        while self.done < 1:
+            rate = rate_at(self.stage, self.done)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            value, pictures = loss(self.step)
+            value.backward()
+            nn.utils.clip_grad_norm_(self.modules.parameters(), MAX_GRADIENT)
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+            self._follow()
+            now = time.monotonic()
+            self.step, self.pictures, self.seconds = self.step + 1, self.pictures + pictures, self.seconds + now - last
+            last = now
+            recent.append(float(value.detach()))
+            if self.step % LOG_STEPS == 0:
+                self._log(sum(recent) / len(recent), rate)
+                recent = []
+            if now - saved > SAVE_SECONDS or self.done >= 1:
+                self._save()
+                sample(self.average)
+                saved = time.monotonic()
+                last = saved
+
+    def _follow(self) -> None:
+        """Move the average towards the weights; quickly at first."""
+        decay = min(self.stage.average, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for kept, fresh in zip(self.average.state_dict().values(), self.modules.state_dict().values(), strict=True):
+                kept.lerp_(fresh, 1 - decay)
+
+    def _log(self, loss: float, rate: float) -> None:
+        line = {
+            "stage": self.name,
+            "step": self.step,
+            "pictures": self.pictures,
+            "seconds": round(self.seconds, 1),
+            "loss": round(loss, 5),
+            "rate": round(rate, 7),
+            "pictures_per_second": round(self.pictures / max(self.seconds, 1e-9), 1),
+        }
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def _save(self) -> None:
+        state = {
+            "modules": self.modules.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "counts": (self.step, self.pictures, self.seconds),
+        }
+        partial = self.path.with_suffix(".part")
+        torch.save(state, partial)
+        partial.rename(self.path)
+
+    def _resume(self) -> None:
+        state = torch.load(self.path, weights_only=True)
+        self.modules.load_state_dict(state["modules"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.pictures, self.seconds = state["counts"]

@@ -1,0 +1,82 @@
+"""The recipe of a storybook checkpoint: one dial (`size`), from which the rest follows. Data only, no loop."""
+
+from dataclasses import dataclass
+
+from limner.model.autoencoder import AutoencoderConfig
+from limner.model.checkpoint import Config
+from limner.model.network import DenoiserConfig
+from limner.model.text import SPECIAL, TextConfig
+from limner.model.upsampler import UpsamplerConfig
+from limner.training.data import Shape
+
+SIZES = ("tiny", "small")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One network's share of the work. The learning rate warms up, holds, and falls to zero at the end of `minutes`."""
+
+    minutes: float
+    batch: int
+    rate: float
+    hold: float = 0.4
+    """Share of the minutes after which the rate starts to fall."""
+    average: float = 0.999
+    """Decay of the moving average of the weights, which is what is kept."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All choices of one training run."""
+
+    size: str
+    shapes: tuple[Shape, ...]
+    large_pictures: int
+    """Pictures at eight times the side, from which the upsampler learns."""
+    autoencoder: Stage
+    denoiser: Stage
+    upsampler: Stage
+    text_length: int = 40
+    drop_text: float = 0.1
+    """Share of captions left out, so that guidance has something to steer away from (Ho and Salimans 2022)."""
+    shift: float = 1.5
+
+    def config(self, words: int) -> Config:
+        """The shapes of the networks for a vocabulary of `words`, special words not counted."""
+        tiny = self.size == "tiny"
+        width = 64 if tiny else 256
+        heads = width // 64
+        return Config(
+            autoencoder=AutoencoderConfig(quarter=16, eighth=32, blocks=1) if tiny else AutoencoderConfig(),
+            denoiser=DenoiserConfig(width=width, depth=2 if tiny else 6, heads=heads, stem=16 if tiny else 32),
+            text=TextConfig(words + len(SPECIAL), self.text_length, width, depth=1 if tiny else 2, heads=heads),
+            upsampler=UpsamplerConfig(channels=16 if tiny else 48, blocks=1 if tiny else 3),
+            shift=self.shift,
+        )
+
+
+def recipe(size: str) -> Recipe:
+    """The recipe for a size: `tiny` proves the loops in a minute, `small` made the shipped checkpoint."""
+    if size == "tiny":
+        return Recipe(
+            size,
+            shapes=(Shape("square", 128, 128, 1000),),
+            large_pictures=16,
+            autoencoder=Stage(0.2, 16, 2e-3),
+            denoiser=Stage(0.4, 16, 1e-3),
+            upsampler=Stage(0.1, 8, 1e-3),
+        )
+    if size == "small":
+        return Recipe(
+            size,
+            shapes=(
+                Shape("square", 128, 128, 40_000),
+                Shape("landscape", 192, 128, 8_000),
+                Shape("portrait", 128, 192, 8_000),
+            ),
+            large_pictures=600,
+            autoencoder=Stage(18, 64, 2e-3),
+            denoiser=Stage(85, 32, 1e-3),
+            upsampler=Stage(10, 16, 1.5e-3),
+        )
+    raise ValueError(f"size must be one of {', '.join(SIZES)}, got {size!r}")

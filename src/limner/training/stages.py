@@ -1,0 +1,185 @@
+"""The three stages of training, in order: autoencoder, denoiser, upsampler; and the checkpoint they make together.
+
+Each stage keeps its own state in the run folder, so that a stage that has ended is not trained again.
+"""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from limner.model import checkpoint, flow, pixels
+from limner.model.autoencoder import FACTOR as LATENT_FACTOR
+from limner.model.checkpoint import Storybook
+from limner.model.text import SPECIAL
+from limner.model.upsampler import FACTOR as LARGE_FACTOR
+from limner.training import data, loop
+from limner.training.recipe import Recipe
+from limner.training.world import captions, render, sheet
+
+CROP = 64
+"""Side of the crops, in base pixels, that the autoencoder learns from: many pictures, little of each."""
+
+PULL = 1e-3
+"""Weight of the latents' square, which keeps them near the unit ball where the noise can blur them."""
+
+
+def train(recipe: Recipe, folder: Path, processes: int) -> Storybook:
+    """Run what is left of every stage and return the finished model. `folder` holds pictures, states and the log."""
+    folder.mkdir(parents=True, exist_ok=True)
+    data.draw_pictures(folder / "pictures", recipe.shapes, processes)
+    words = captions.words()
+    model = Storybook(recipe.config(len(words)), (*SPECIAL, *sorted(words)))
+    train_autoencoder(model, recipe, folder)
+    train_upsampler(model, recipe, folder)
+    train_denoiser(model, recipe, folder)
+    return model.eval().requires_grad_(False)
+
+
+def picture_loss(made: Tensor, truth: Tensor) -> Tensor:
+    """Mean absolute error of the pixels and of their differences to the neighbours, which keeps edges sharp."""
+    error = made - truth
+    across = (error[..., :, 1:] - error[..., :, :-1]).abs().mean()
+    down = (error[..., 1:, :] - error[..., :-1, :]).abs().mean()
+    return error.abs().mean() + 0.5 * (across + down)
+
+
+def train_autoencoder(model: Storybook, recipe: Recipe, folder: Path) -> None:
+    """Learn to squeeze crops of pictures into latents and back, then measure the latents' scale."""
+    paths = [path for shape in recipe.shapes for path in data.shards(folder / "pictures", shape.name)]
+    shards = data.read_pictures(paths)
+    rng = np.random.default_rng(0)
+    trainer = loop.Trainer("autoencoder", recipe.autoencoder, nn.ModuleDict({"net": model.autoencoder}), folder)
+
+    def loss(_step: int) -> tuple[Tensor, int]:
+        crops = []
+        for _ in range(recipe.autoencoder.batch):
+            picture = shards[rng.integers(len(shards))][rng.integers(data.SHARD)]
+            y, x = (int(rng.integers(side // LATENT_FACTOR - CROP // LATENT_FACTOR + 1)) for side in picture.shape[:2])
+            y, x = y * LATENT_FACTOR, x * LATENT_FACTOR
+            crops.append(picture[y : y + CROP, x : x + CROP])
+        truth = pixels.to_floats(torch.from_numpy(np.stack(crops)))
+        made, latent = model.autoencoder(truth)
+        return picture_loss(made, truth) + PULL * latent.square().mean(), len(crops)
+
+    fixed = pixels.to_floats(torch.from_numpy(np.stack([shards[0][i] for i in range(16)])))
+
+    def sample(average: nn.ModuleDict) -> None:
+        net = average["net"]
+        with torch.no_grad():
+            made = net.decode(net.encode(fixed))
+        _write_sheet(torch.cat([fixed[:8], made[:8], fixed[8:], made[8:]]), folder / "autoencoder.png", 8)
+
+    trainer.run(loss, sample)
+    model.autoencoder.load_state_dict(trainer.average["net"].state_dict())
+    model.autoencoder.requires_grad_(False)
+    many = np.concatenate([shard[:64] for shard in shards[:8]])
+    model.autoencoder.calibrate(pixels.to_floats(torch.from_numpy(many)))
+
+
+def encode_pictures(model: Storybook, recipe: Recipe, folder: Path) -> list[tuple[Tensor, int]]:
+    """Latents of every shard with the seed of its first picture; kept beside the pictures in half precision."""
+    encoded = []
+    for shape in recipe.shapes:
+        for path in data.shards(folder / "pictures", shape.name):
+            kept = path.with_suffix(".latent")
+            if not kept.exists():
+                pictures = np.load(path, mmap_mode="r")
+                with torch.no_grad():
+                    latents = [
+                        model.autoencoder.encode(pixels.to_floats(torch.from_numpy(pictures[i : i + 50]))).half()
+                        for i in range(0, len(pictures), 50)
+                    ]
+                torch.save(torch.cat(latents), kept)
+            encoded.append((torch.load(kept, weights_only=True), data.first_seed(path, recipe.shapes)))
+    return encoded
+
+
+def train_denoiser(model: Storybook, recipe: Recipe, folder: Path) -> None:
+    """Learn the velocity of the latents, together with the text encoder."""
+    shards = encode_pictures(model, recipe, folder)
+    modules = nn.ModuleDict({"net": model.denoiser, "text": model.text})
+    trainer = loop.Trainer("denoiser", recipe.denoiser, modules, folder)
+
+    def loss(step: int) -> tuple[Tensor, int]:
+        rng = random.Random(step)
+        generator = torch.Generator().manual_seed(step)
+        latents, first_seed = rng.choice(shards)
+        picked = rng.sample(range(len(latents)), recipe.denoiser.batch)
+        wordings = [data.word_caption(first_seed + i, rng) for i in picked]
+        prompts = ["" if rng.random() < recipe.drop_text else text for text, _ in wordings]
+        marks = [mark and prompt != "" for prompt, (_, mark) in zip(prompts, wordings, strict=True)]
+        text, present = model.text(trim(model.tokenizer.encode(prompts, transparent=marks)))
+        image = latents[picked].float()
+        noise = torch.randn(image.shape, generator=generator)
+        t = flow.draw_times(len(image), recipe.shift, generator)
+        made = model.denoiser(flow.add_noise(image, noise, t), t, text, present)
+        return (made - flow.velocity(image, noise)).square().mean(), len(image)
+
+    trainer.run(loss, lambda average: None)
+    model.denoiser.load_state_dict(trainer.average["net"].state_dict())
+    model.text.load_state_dict(trainer.average["text"].state_dict())
+
+
+def trim(ids: Tensor) -> Tensor:
+    """Ids without the columns that are padding in every row."""
+    return ids[:, : int((ids != 0).sum(dim=1).max())]
+
+
+def train_upsampler(model: Storybook, recipe: Recipe, folder: Path) -> None:
+    """Learn to draw the large picture from what the autoencoder gives back of the small one."""
+    pairs = _large_pairs(model, recipe, folder)
+    rng = np.random.default_rng(1)
+    trainer = loop.Trainer("upsampler", recipe.upsampler, nn.ModuleDict({"net": model.upsampler}), folder)
+    side = 24
+
+    def loss(_step: int) -> tuple[Tensor, int]:
+        small, large = [], []
+        for _ in range(recipe.upsampler.batch):
+            base, truth = pairs[rng.integers(len(pairs))]
+            y, x = (int(rng.integers(length - side + 1)) for length in base.shape[1:])
+            small.append(base[:, y : y + side, x : x + side].float())
+            y, x, span = y * LARGE_FACTOR, x * LARGE_FACTOR, side * LARGE_FACTOR
+            large.append(torch.from_numpy(truth[y : y + span, x : x + span]))
+        made = model.upsampler(torch.stack(small))
+        return picture_loss(made, pixels.to_floats(torch.stack(large))), len(small)
+
+    def sample(average: nn.ModuleDict) -> None:
+        with torch.no_grad():
+            made = average["net"](torch.stack([base.float() for base, _ in pairs[:2]]))
+        _write_sheet(made, folder / "upsampler.png", 2)
+
+    trainer.run(loss, sample)
+    model.upsampler.load_state_dict(trainer.average["net"].state_dict())
+
+
+def _large_pairs(model: Storybook, recipe: Recipe, folder: Path) -> list[tuple[Tensor, np.ndarray]]:
+    """What the autoencoder makes of some square pictures, and the same scenes drawn eight times as large."""
+    shape = data.Shape("large", 128 * LARGE_FACTOR, 128 * LARGE_FACTOR, recipe.large_pictures)
+    pairs = []
+    for seed in range(90_000_000, 90_000_000 + shape.count):
+        path = folder / "large" / f"{seed}.png"
+        path.parent.mkdir(exist_ok=True)
+        if not path.exists():
+            Image.fromarray(render.render(data.scene_of(seed), shape.width, shape.height)).save(path, compress_level=1)
+        truth = np.asarray(Image.open(path))
+        small = pixels.to_floats(pixels.from_array(truth))
+        with torch.no_grad():
+            base = model.autoencoder.decode(model.autoencoder.encode(pixels.shrink(small, 128, 128)))
+        pairs.append((base[0].half(), truth))
+    return pairs
+
+
+def _write_sheet(floats: Tensor, path: Path, columns: int) -> None:
+    pictures = list(pixels.to_bytes(floats, opaque=False).numpy())
+    Image.fromarray(sheet.contact_sheet(pictures, columns)).save(path)
+
+
+def export(model: Storybook, path: Path) -> None:
+    """Write the shipped checkpoint."""
+    checkpoint.save(model, path)
+
+
