@@ -196,6 +196,7 @@ def test_the_third_of_many_is_the_picture_of_its_own_seed() -> None:
         ("an ox's road", "ox's"),
         ("a picture-book ox", None),
         ("an ox on 3 roads", "roads"),
+        ("a zeppelin-like ox", "zeppelin, like"),
         ("a zeppelin and a Zeppelin in snow", "zeppelin, and"),
         ("2 4 8 ??? --- ...", None),
         ("ein Öchslein", "ein, öchslein"),
@@ -208,6 +209,12 @@ def test_unknown_words_come_back_once_each(prompt: str, unknown: str | None) -> 
     else:
         assert len(warnings) == 1
         assert warnings[0].endswith(f": {unknown}")
+
+
+def test_words_beyond_what_the_model_reads_are_said_to_change_nothing() -> None:
+    reader = card(max_prompt_words=4)
+    assert one(reader, prompt="an ox on 2 - !").warnings == ()
+    assert "first 4 words" in one(reader, prompt="an ox on 2 roads").warnings[0]
 
 
 def test_the_name_of_an_input_is_no_unknown_word() -> None:

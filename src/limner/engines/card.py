@@ -35,6 +35,8 @@ class ModelCard(Frozen):
     max_references: int
     """Most input images; 0 = text to image only."""
     max_prompt_characters: int
+    max_prompt_words: int | None = None
+    """Words of a prompt that the model reads, where that can be said; the rest comes back in `warnings`."""
     max_n: int = 4
     transparent: bool
     """Whether background=transparent is possible."""

@@ -17,8 +17,7 @@ from limner.wire import Background, Fidelity, ImageRequest, OutputFormat, Plan, 
 MAX_SEED: Final = 2**32 - 1
 _SHAPES: Final = ("square", "landscape", "portrait")
 _REFERENCE = re.compile(r"@image(\d+)", re.IGNORECASE)
-_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-_WORD_PART = re.compile(r"['’-]")
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?|\d+")
 _RATIO = re.compile(r"([0-9]{1,4}):([0-9]{1,4})")
 _LISTED_WORDS = 12
 
@@ -171,7 +170,7 @@ def _asks_for_transparency(prompt: str, card: ModelCard) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    """The words of a text in lower case, without numbers and punctuation."""
+    """The words and numbers of a text in lower case, without punctuation and without `@Image1`."""
     return _WORD.findall(_REFERENCE.sub(" ", text).lower().replace("’", "'"))
 
 
@@ -183,6 +182,8 @@ def _warnings(request: ImageRequest, card: ModelCard, guidance: float, backgroun
             more = f" and {len(unknown) - _LISTED_WORDS} more" if len(unknown) > _LISTED_WORDS else ""
             listed = ", ".join(word[:40] for word in unknown[:_LISTED_WORDS])
             found.append(f"words that {card.id} does not know and that change little: {listed}{more}")
+    if card.max_prompt_words is not None and len(_words(request.prompt)) > card.max_prompt_words:
+        found.append(f"{card.id} reads the first {card.max_prompt_words} words of a prompt; the rest changes nothing")
     if request.input_fidelity == "high" and not request.inputs:
         found.append("input_fidelity changes nothing without an input image")
     if request.negative_prompt and guidance <= 1:
@@ -193,12 +194,8 @@ def _warnings(request: ImageRequest, card: ModelCard, guidance: float, backgroun
 
 
 def _unknown_words(prompt: str, vocabulary: frozenset[str]) -> list[str]:
-    """Words of the prompt that the model never met, once each, in order; a compound of known words is known."""
-    return [
-        word
-        for word in dict.fromkeys(_words(prompt))
-        if word not in vocabulary and not all(part in vocabulary for part in _WORD_PART.split(word))
-    ]
+    """Words of the prompt that the model never met, once each, in order; numbers are passed over."""
+    return [word for word in dict.fromkeys(_words(prompt)) if word not in vocabulary and not word.isdecimal()]
 
 
 def _batch_key(settled: dict[str, Any], card: ModelCard) -> str:

@@ -39,6 +39,8 @@ def fit_mask(mask: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uin
 def flatten(rgba: Pixels, colour: tuple[int, int, int] = (255, 255, 255)) -> Pixels:
     """Lay a picture on one colour: the same size, alpha 255 everywhere."""
     flat = rgba.copy()
+    if (rgba[..., 3] == 255).all():
+        return flat
     alpha = rgba[..., 3:].astype(np.uint16)
     ground = np.array(colour, dtype=np.uint16)
     flat[..., :3] = (rgba[..., :3] * alpha + ground * (255 - alpha) + 127) // 255
