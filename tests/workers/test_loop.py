@@ -124,6 +124,17 @@ async def test_a_missing_input_fails_its_generation_and_no_other(
     assert made.state == "succeeded"
 
 
+async def test_an_image_that_cannot_be_stored_fails_its_generation(
+    loop: WorkerLoop, store: Store, settings: Settings, submit: Submit
+) -> None:
+    (settings.data / "images").rmdir()
+    (settings.data / "images").touch()
+    async with working(loop):
+        [lost] = await ended(store, await submit("steps=1"))
+    assert (lost.state, lost.error_code) == ("failed", "storage_failed")
+    assert str(settings.data) not in (lost.error_message or "")
+
+
 @pytest.mark.parametrize(
     ("word", "code", "neighbour"),
     [("fail", "engine_failed", "succeeded"), ("raise", "engine_failed", "failed"), ("oom", "out_of_memory", "failed")],
