@@ -2,8 +2,11 @@
 
 import base64
 import io
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +16,7 @@ import pytest
 from fastapi import FastAPI
 from PIL import Image
 
-from limner.api import problems
+from limner.api import assets, problems
 from limner.api.assets import Files, make_router
 from limner.api.auth import caller
 from limner.errors import InvalidRequest, LimnerError, TooLarge
@@ -224,6 +227,14 @@ async def test_the_example_ships_with_the_package(client: httpx2.AsyncClient) ->
     assert read_image(answer.content, max_pixels=10**6).shape == (512, 512, 4)
 
 
+def test_the_example_is_what_its_script_draws(tmp_path: Path) -> None:
+    script = Path(__file__).parent.parent.parent / "examples" / "bloxy" / "draw.py"
+    subprocess.run([sys.executable, script, tmp_path / "ox.png"], check=True)
+    drawn = read_image((tmp_path / "ox.png").read_bytes(), max_pixels=10**6)
+    shipped = (Path(assets.__file__).parent / "examples" / "bloxy" / "bloxy_cropped_512x512.png").read_bytes()
+    assert np.abs(drawn.astype(int) - read_image(shipped, max_pixels=10**6)).mean() < 1
+
+
 async def test_a_link_opens_a_result_until_it_expires(client: httpx2.AsyncClient, files: Files) -> None:
     path = result_path("someone", RESULT, "webp")
     await files.blobs.put(path, picture("WEBP"))
@@ -326,6 +337,8 @@ async def test_the_public_address_is_our_own_with_its_prefix(files: Files) -> No
         f"//example.org{EXAMPLE}",
         f"ftp://{HOST}{EXAMPLE}",
         f"file://{EXAMPLE}",
+        f"http://{EXAMPLE}",
+        f"http:{EXAMPLE}",
         f"http://{HOST}/api/ai/queue",
         "http://[::1",
         "ox.png",

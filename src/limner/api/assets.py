@@ -192,7 +192,8 @@ class Files:
             raise refusal from None
         path = url.path
         if url.scheme or url.netloc:
-            if url.scheme not in ("http", "https") or url.netloc.lower() not in {host.lower(), public.netloc.lower()}:
+            hosts = {host.lower(), public.netloc.lower()} - {""}
+            if url.scheme not in ("http", "https") or url.netloc.lower() not in hosts:
                 raise refusal
             if url.netloc.lower() == public.netloc.lower():
                 path = path.removeprefix(public.path.rstrip("/"))

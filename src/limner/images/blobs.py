@@ -40,7 +40,7 @@ class Blobs:
         try:
             await obstore.put_async(self._store, path, data)
             if durable:
-                await asyncio.to_thread(_sync_to_disk, self._images / path)
+                await asyncio.to_thread(_sync_to_disk, self._images, path)
         except (BaseError, OSError) as error:
             raise StorageFailed("the image could not be stored") from error
 
@@ -60,6 +60,8 @@ class Blobs:
             await obstore.head_async(self._store, path)
         except (NotFoundError, FileNotFoundError):
             return False
+        except (BaseError, OSError) as error:
+            raise StorageFailed("the image store could not be read") from error
         return True
 
     async def delete(self, path: str) -> None:
@@ -114,10 +116,10 @@ def _digest_path(shelf: str, digest: str) -> str:
     return f"{shelf}/{digest[:2]}/{digest}"
 
 
-def _sync_to_disk(path: Path) -> None:
-    """Flush a file and its name: a row that names an image must never outlive the image."""
-    for name in (path, path.parent):
-        handle = os.open(name, os.O_RDONLY)
+def _sync_to_disk(root: Path, path: str) -> None:
+    """Flush a file and the folders that name it: a row that names an image must never outlive the image."""
+    for name in (Path(path), *Path(path).parents):
+        handle = os.open(root / name, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:
