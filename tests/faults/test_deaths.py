@@ -21,7 +21,7 @@ from limner.wire import Generation
 from limner.workers.local import ChildProcesses
 
 Submit = Callable[..., Any]
-PATIENCE_SECONDS = 40
+PATIENCE_SECONDS = 90
 LONG = "steps=400 step-seconds=0.05"
 SHORT = "steps=20 step-seconds=0.05"
 PARENT = """

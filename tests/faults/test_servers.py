@@ -22,7 +22,7 @@ from limner.wire import Generation
 
 Submit = Callable[..., Any]
 Serve = Callable[[], subprocess.Popen[bytes]]
-PATIENCE_SECONDS = 40
+PATIENCE_SECONDS = 90
 LONG = "steps=400 step-seconds=0.05"
 
 

@@ -12,7 +12,7 @@ from limner.queue.store import Store
 from limner.settings import Settings
 from limner.workers.local import ChildProcesses
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 90
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from limner.workers.loop import Newcomers, WorkerLoop
 
 Submit = Callable[..., Any]
 LONG = "steps=400 step-seconds=0.05"
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 90
 
 
 @pytest.fixture
