@@ -1,8 +1,8 @@
 """The application: services in, every route and layer in its place out. It opens no file and binds no port."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import structlog
 from fastapi import FastAPI
@@ -27,15 +27,15 @@ log = structlog.get_logger(__name__)
 def create_app(services: Services) -> FastAPI:
     """The whole HTTP surface over `services`. Its lifespan keeps house; `app.state.feed.stop()` ends streams."""
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        housekeeping = asyncio.create_task(_keep_house(services))
+        feed: Feed = app.state.feed
+        housekeeping = asyncio.create_task(_keep_house(services, feed.stopping))
         try:
             yield
         finally:
-            housekeeping.cancel()
-            await app.state.feed.close()
-            await asyncio.gather(housekeeping, return_exceptions=True)
+            await feed.close()
+            await housekeeping
 
     app = FastAPI(
         title="Limner",
@@ -49,19 +49,20 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     app.state.feed = Feed(services.events, services.hints, services.store)
     problems.install(app)
-    for router in (hub.router, events.router, models.router, health.router, pages.router):
-        app.include_router(router)
-    app.include_router(assets.make_router(services.files, caller))
+    files = assets.make_router(services.files, caller)
+    for router in (hub.router, events.router, models.router, health.router, pages.router, files):
+        # One flat list, not include_router(): a 405 must find every route of its path to name the allowed methods.
+        app.router.routes.extend(router.routes)
     app.add_middleware(BodyLimit, max_bytes=services.settings.max_body_bytes)
     app.add_middleware(Guard)
     app.add_middleware(problems.Edge)
     return app
 
 
-async def _keep_house(services: Services) -> None:
-    """Take back what dead leases hold, and now and then drop events that are too old."""
+async def _keep_house(services: Services, stopping: asyncio.Event) -> None:
+    """Until the server stops, take back what dead leases hold, and now and then drop events that are too old."""
     round = 0
-    while True:
+    while not stopping.is_set():
         try:
             taken_back = await services.store.reap()
             if taken_back:
@@ -71,4 +72,5 @@ async def _keep_house(services: Services) -> None:
         except StorageFailed as error:
             log.error("housekeeping failed", message=error.message)
         round += 1
-        await asyncio.sleep(REAP_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), REAP_SECONDS)

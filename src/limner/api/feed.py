@@ -109,20 +109,19 @@ class Feed:
     def stop(self) -> None:
         """Let every reader end: streams close, synchronous calls answer that the server is going down."""
         self.stopping.set()
-        for channel in self._channels.values():
+        for namespace, channel in self._channels.items():
             channel.tell()
+            self._hints.event(namespace)  # wakes the one that follows
 
     async def close(self) -> None:
-        """Stop following."""
+        """Stop following. Nothing is cancelled, since a query cut short would cost its connection."""
         self.stop()
-        for follower in self._followers:
-            follower.cancel()
-        await asyncio.gather(*self._followers, return_exceptions=True)
+        await asyncio.gather(*self._followers)
 
     async def _follow(self, namespace: str, channel: Channel) -> None:
         read_at = 0.0
         with self._hints.listen("event", "progress") as listener:
-            while True:
+            while not self.stopping.is_set():
                 hints = await listener.wait(POLL_SECONDS)
                 now = time.monotonic()
                 try:

@@ -37,10 +37,11 @@ async def wait_for_all(request: Request, generations: Sequence[Generation], afte
             return ended.result()
         if feed.stopping.is_set():
             raise Stopping("The server is shutting down; the generations stay in the queue and go on when it is back.")
+        failed, gone = ended.done(), hung_up.done()  # before the cancelling below ends the wait as well
         await _cancel_all(services.store, namespace, generations)
-        if ended.done():
+        if failed:
             return ended.result()
-        if hung_up.done():
+        if gone:
             raise ClientDisconnect
         limit = services.settings.sync_timeout_seconds
         raise TimedOut(f"The picture was not ready after {limit:g} seconds; use the queue for long work.")

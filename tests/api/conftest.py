@@ -1,0 +1,85 @@
+"""The whole HTTP surface in this process, over a real database; with `worker`, pictures are made too."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from starlette.types import Message, Receive
+
+from limner.api.app import create_app
+from limner.api.assets import Files
+from limner.api.services import Services
+from limner.images.blobs import Blobs
+from limner.queue.events import EventLog
+from limner.queue.hints import Hints
+from limner.queue.store import Store
+from limner.records.assets import Assets
+from limner.records.engine import Database
+from limner.settings import Settings
+from limner.workers.loop import WorkerLoop
+
+SendRaw = Callable[[str, str, dict[str, str], Receive], Coroutine[None, None, list[Message]]]
+BASE = "http://127.0.0.1:7310"
+
+
+@pytest.fixture
+def changed() -> dict[str, Any]:
+    """Settings that differ in one test, which parametrizes this name."""
+    return {}
+
+
+@pytest.fixture
+def services(
+    settings: Settings, changed: dict[str, Any], database: Database, store: Store, hints: Hints, blobs: Blobs
+) -> Services:
+    """What the routes need, opened on the data folder of `settings`."""
+    settings = settings.model_copy(update=changed)
+    return Services(settings, store, EventLog(database), hints, blobs, Files(Assets(database), blobs, settings))
+
+
+@pytest.fixture
+async def app(services: Services) -> AsyncIterator[FastAPI]:
+    """The application, with its housekeeping running."""
+    app = create_app(services)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    """A caller on this machine."""
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(transport=transport, base_url=BASE, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def send_raw(app: FastAPI) -> SendRaw:
+    """Runs one request at the level of ASGI, for what no client library would send; the messages of the answer."""
+
+    async def send_raw(method: str, path: str, headers: dict[str, str], receive: Receive) -> list[Message]:
+        messages: list[Message] = []
+
+        async def send(message: Message) -> None:
+            messages.append(message)
+
+        scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b""}
+        scope |= {"scheme": "http", "http_version": "1.1", "server": ("127.0.0.1", 7310), "root_path": ""}
+        scope["headers"] = [(name.encode(), value.encode()) for name, value in headers.items()]
+        await app(scope, receive, send)
+        return messages
+
+    return send_raw
+
+
+@pytest.fixture
+async def worker(store: Store, blobs: Blobs, hints: Hints, settings: Settings) -> AsyncIterator[WorkerLoop]:
+    """A worker that makes what is queued."""
+    loop = WorkerLoop("w-1", store, blobs, hints, settings)
+    task = asyncio.create_task(loop.run())
+    yield loop
+    loop.stop()
+    await task
