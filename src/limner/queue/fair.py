@@ -17,17 +17,19 @@ from limner.records.schema import clock, counters, generations
 
 async def take_turns(connection: AsyncConnection, namespace: str, costs: Sequence[float]) -> list[float]:
     """The turns of new generations with these costs, charged to the namespace; makes its counter row."""
-    now = (await connection.execute(sa.select(clock.c.turn))).scalar_one()
-    charged = sa.select(counters.c.next_turn).where(counters.c.namespace == namespace).with_for_update()
-    next_turn = (await connection.execute(charged)).scalar_one_or_none()
-    if next_turn is None:
-        first = {"namespace": namespace, "last_event": 0, "first_event": 1, "next_turn": now}
-        await connection.execute(sa.insert(counters).values(first))
-        next_turn = now
-    # A refund may have set next_turn back; never overtake one's own that still wait.
+    # The last of one's own that still wait: a refund may have set next_turn back, and nobody overtakes himself.
     own = sa.select(generations.c.turn).where(generations.c.namespace == namespace, in_state("queued"))
-    waiting = (await connection.execute(own.order_by(generations.c.number.desc()).limit(1))).scalar_one_or_none()
-    turn = max(now, next_turn, waiting or now)
+    last = own.order_by(generations.c.number.desc()).limit(1).scalar_subquery()
+    now = sa.select(clock.c.turn).scalar_subquery()
+    known = sa.select(counters.c.next_turn, now.label("now"), last.label("last"))
+    known = known.where(counters.c.namespace == namespace).with_for_update(of=counters)
+    row = (await connection.execute(known)).one_or_none()
+    if row is None:
+        turn = (await connection.execute(sa.select(clock.c.turn))).scalar_one()
+        first = {"namespace": namespace, "last_event": 0, "first_event": 1, "next_turn": turn}
+        await connection.execute(sa.insert(counters).values(first))
+    else:
+        turn = max(row.now, row.next_turn, row.last or row.now)
     turns = []
     for cost in costs:
         turns.append(turn)

@@ -41,19 +41,18 @@ class Store:
         """Queue one generation per plan, all or none; TooBusy if more than `max_queued` would wait."""
         now = self._now()
         request_id = str(uuid.uuid4())
-        queued = sa.select(sa.func.count()).select_from(generations).where(in_state("queued"))
+        waiting = sa.select(sa.func.count()).select_from(generations).where(in_state("queued"))
         async with self._database.write() as connection:
-            if (await connection.execute(queued)).scalar_one() + len(plans) > max_queued:
+            if (await connection.execute(waiting)).scalar_one() + len(plans) > max_queued:
                 raise TooBusy("The queue is full.", retry_after_seconds=RETRY_AFTER_SECONDS)
             turns = await fair.take_turns(connection, request.namespace, [plan.cost for plan in plans])
             values = [_new_row(request, plan, request_id, turn, now) for plan, turn in zip(plans, turns, strict=True)]
             await connection.execute(sa.insert(generations), values)
-            ids = [row["id"] for row in values]
-            rows = (await connection.execute(sa.select(generations).where(c.id.in_(ids)).order_by(c.number))).all()
-            await append(connection, [_entry(row, "queued") for row in rows], now)
+            queued = [Generation(**{name: row.get(name) for name in Generation.model_fields}) for row in values]
+            await append(connection, [_entry(generation, "queued") for generation in queued], now)
         self._hints.wake()
         self._hints.event(request.namespace)
-        return [_generation(row) for row in rows]
+        return queued
 
     async def get(self, namespace: str, id: str) -> Generation:
         """The generation; NotFound if this namespace has none of that id."""
@@ -326,7 +325,7 @@ def _generation(row: Row) -> Generation:
     return Generation(**values)
 
 
-def _entry(row: Row, kind: EventKind, **more: Any) -> Entry:
+def _entry(row: Row | Generation, kind: EventKind, **more: Any) -> Entry:
     """The event of a move, with all that a reader's answer needs besides the generation's id."""
     data = {"request_id": row.request_id, "image_index": row.image_index, "model": row.model, **more}
     match kind:
