@@ -1,7 +1,10 @@
 """What most tests need: a data folder of their own with a real database and image store, and the *tiny* engine."""
 
 import os
+import re
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -36,6 +39,21 @@ def data() -> Iterator[Path]:
     """A data folder. Its path is short, since a socket lies in it."""
     with tempfile.TemporaryDirectory(prefix="limner-test-") as folder:
         yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """Address of a running server with one worker. All tests share it, so none may count on an empty queue."""
+    with tempfile.TemporaryDirectory(prefix="limner-test-") as folder:
+        command = [sys.executable, "-m", "limner", "serve", "--port", "0", "--data", folder]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            greeting = process.stdout.readline() if process.stdout else ""
+            address = re.search(r"http://[^ ]+", greeting)
+            try:
+                yield address.group() if address else pytest.fail("the server did not start")
+            finally:
+                process.terminate()
+                process.wait(timeout=30)
 
 
 @pytest.fixture
