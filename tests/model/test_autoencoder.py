@@ -23,5 +23,5 @@ def test_a_latent_is_an_eighth_of_the_side_and_an_upsampled_picture_eight_times(
 def test_an_untrained_upsampler_is_plain_interpolation(toy: Storybook) -> None:
     even = torch.full((1, 4, 4, 4), 0.25)
     with torch.no_grad():
-        toy.upsampler.shuffle.bias.zero_()
+        toy.upsampler.shuffle.bias.zero_()  # type: ignore[union-attr]
     assert torch.allclose(toy.upsampler(even), torch.full((1, 4, 32, 32), 0.25))

@@ -92,9 +92,7 @@ class Autoencoder(nn.Module):
         picture: Tensor = self.decoder(raw)
         return picture
 
-    def forward(
-        self, picture: Float[Tensor, "b 4 H W"]
-    ) -> tuple[Float[Tensor, "b 4 H W"], Float[Tensor, "b c h w"]]:
+    def forward(self, picture: Float[Tensor, "b 4 H W"]) -> tuple[Float[Tensor, "b 4 H W"], Float[Tensor, "b c h w"]]:
         """The picture after one way in and out with the training noise, and its raw latents."""
         raw = self.encoder(picture)
         return self.decoder(raw + self.config.noise * torch.randn_like(raw)), raw

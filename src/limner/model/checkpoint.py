@@ -76,4 +76,3 @@ def _config(fields: dict[str, dict[str, int]]) -> Config:
 def count_parameters(model: nn.Module) -> int:
     """Numbers that training may change."""
     return sum(parameter.numel() for parameter in model.parameters())
-

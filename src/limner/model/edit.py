@@ -11,7 +11,7 @@ from limner.model import flow, pixels
 from limner.model.autoencoder import Autoencoder
 
 STARTS = {"low": 0.9, "high": 0.75}
-"""The time from which an edit starts, per input fidelity: the earlier on the way to noise, the more of the input stays."""
+"""The time an edit starts from, per input fidelity: the smaller, the more of the input stays."""
 
 
 def start(

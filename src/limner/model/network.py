@@ -119,10 +119,9 @@ class Denoiser(nn.Module):
         self.blocks = nn.ModuleList([Block(width, config.heads) for _ in range(config.depth)])
         self.norm = nn.LayerNorm(width)
         self.patches_out = nn.Linear(width, stem * patch**2)
-        self.head = nn.Sequential(
-            nn.Conv2d(2 * stem, stem, 3, padding=1), nn.SiLU(), nn.Conv2d(stem, config.latent, 3, padding=1)
-        )
-        nn.init.zeros_(self.head[-1].weight)
+        last = nn.Conv2d(stem, config.latent, 3, padding=1)
+        self.head = nn.Sequential(nn.Conv2d(2 * stem, stem, 3, padding=1), nn.SiLU(), last)
+        nn.init.zeros_(last.weight)
 
     def forward(
         self,

@@ -38,13 +38,15 @@ def shrink(floats: Float[Tensor, "b c H W"], height: int, width: int) -> Float[T
 
 def from_array(rgba: NDArray[np.uint8]) -> UInt8[Tensor, "1 h w 4"]:
     """One picture as a batch of one."""
-    return torch.from_numpy(np.ascontiguousarray(rgba)).unsqueeze(0)
+    return torch.tensor(rgba).unsqueeze(0)
 
 
 def cover(floats: Float[Tensor, "b c H W"], height: int, width: int) -> Float[Tensor, "b c h w"]:
     """Resize until (height, width) is covered, then crop the centre."""
     scale = max(height / floats.shape[2], width / floats.shape[3])
-    rows, columns = (max(round(side * scale), least) for side, least in zip(floats.shape[2:], (height, width), strict=True))
+    rows, columns = (
+        max(round(side * scale), least) for side, least in zip(floats.shape[2:], (height, width), strict=True)
+    )
     resized = F.interpolate(floats, size=(rows, columns), mode="bilinear", antialias=True, align_corners=False)
     top, left = (rows - height) // 2, (columns - width) // 2
     return resized[:, :, top : top + height, left : left + width]

@@ -5,6 +5,7 @@ Each sampler is a generator that yields after every step, so that its caller can
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from jaxtyping import Bool, Float
@@ -42,11 +43,9 @@ def guide(
     return velocity
 
 
-def euler(
-    velocity: Velocity, x_t: Float[Tensor, "b c h w"], times: Float[Tensor, " s"]
-) -> Iterator[Step]:
+def euler(velocity: Velocity, x_t: Float[Tensor, "b c h w"], times: Float[Tensor, " s"]) -> Iterator[Step]:
     """First-order steps through `times`; one evaluation each."""
-    for now, after in zip(times[:-1], times[1:], strict=True):
+    for now, after in pairwise(times):
         t = now.expand(len(x_t))
         v = velocity(x_t, t)
         estimate = flow.estimate_image(x_t, v, t)
@@ -54,11 +53,9 @@ def euler(
         yield Step(x_t, estimate)
 
 
-def heun(
-    velocity: Velocity, x_t: Float[Tensor, "b c h w"], times: Float[Tensor, " s"]
-) -> Iterator[Step]:
+def heun(velocity: Velocity, x_t: Float[Tensor, "b c h w"], times: Float[Tensor, " s"]) -> Iterator[Step]:
     """Second-order steps through `times`; two evaluations each but for the last. Karras et al. 2022, algorithm 1."""
-    for now, after in zip(times[:-1], times[1:], strict=True):
+    for now, after in pairwise(times):
         t = now.expand(len(x_t))
         v = velocity(x_t, t)
         estimate = flow.estimate_image(x_t, v, t)

@@ -79,9 +79,9 @@ def draw_pictures(folder: Path, shapes: tuple[Shape, ...], processes: int) -> in
 
 def _draw_shard(task: tuple[Path, Shape, int]) -> None:
     path, shape, first_seed = task
-    pictures = np.stack([
-        render.render(scene_of(seed), shape.width, shape.height) for seed in range(first_seed, first_seed + SHARD)
-    ])
+    pictures = np.stack(
+        [render.render(scene_of(seed), shape.width, shape.height) for seed in range(first_seed, first_seed + SHARD)]
+    )
     partial = path.with_suffix(".part")
     with partial.open("wb") as file:
         np.save(file, pictures)
@@ -101,5 +101,5 @@ def first_seed(path: Path, shapes: tuple[Shape, ...]) -> int:
 
 
 def read_pictures(paths: list[Path]) -> list[NDArray[np.uint8]]:
-    """Shards as read-only memory maps, each (count, height, width, 4)."""
-    return [np.load(path, mmap_mode="r") for path in paths]
+    """Shards in memory, each (count, height, width, 4): random access to mapped files would wait for the disk."""
+    return [np.load(path) for path in paths]

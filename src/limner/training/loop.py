@@ -54,7 +54,7 @@ class Trainer:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             value, pictures = loss(self.step)
-            value.backward()
+            value.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.modules.parameters(), MAX_GRADIENT)
             self.optimizer.step()
             self.optimizer.zero_grad()

@@ -75,7 +75,7 @@ def recipe(size: str) -> Recipe:
                 Shape("portrait", 128, 192, 8_000),
             ),
             large_pictures=600,
-            autoencoder=Stage(18, 64, 2e-3),
+            autoencoder=Stage(28, 24, 2e-3),
             denoiser=Stage(85, 32, 1e-3),
             upsampler=Stage(10, 16, 1.5e-3),
         )

@@ -3,8 +3,13 @@
 Each stage keeps its own state in the run folder, so that a stage that has ended is not trained again.
 """
 
+import dataclasses
+import json
 import random
+import shutil
+import time
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -13,6 +18,7 @@ from torch import Tensor, nn
 
 from limner.model import checkpoint, flow, pixels
 from limner.model.autoencoder import FACTOR as LATENT_FACTOR
+from limner.model.autoencoder import Autoencoder
 from limner.model.checkpoint import Storybook
 from limner.model.text import SPECIAL
 from limner.model.upsampler import FACTOR as LARGE_FACTOR
@@ -22,6 +28,11 @@ from limner.training.world import captions, render, sheet
 
 CROP = 64
 """Side of the crops, in base pixels, that the autoencoder learns from: many pictures, little of each."""
+
+ENOUGH_SHARDS = 16
+"""Shards of each shape that the autoencoder sees: crops differ enough, and they must fit into memory."""
+
+LATENTS = "latents"
 
 PULL = 1e-3
 """Weight of the latents' square, which keeps them near the unit ball where the noise can blur them."""
@@ -49,10 +60,13 @@ def picture_loss(made: Tensor, truth: Tensor) -> Tensor:
 
 def train_autoencoder(model: Storybook, recipe: Recipe, folder: Path) -> None:
     """Learn to squeeze crops of pictures into latents and back, then measure the latents' scale."""
-    paths = [path for shape in recipe.shapes for path in data.shards(folder / "pictures", shape.name)]
-    shards = data.read_pictures(paths)
+    shards = data.read_pictures(
+        [path for shape in recipe.shapes for path in data.shards(folder / "pictures", shape.name)[:ENOUGH_SHARDS]]
+    )
     rng = np.random.default_rng(0)
     trainer = loop.Trainer("autoencoder", recipe.autoencoder, nn.ModuleDict({"net": model.autoencoder}), folder)
+    if trainer.done < 1:
+        shutil.rmtree(folder / LATENTS, ignore_errors=True)  # they are this encoder's, before it learns further
 
     def loss(_step: int) -> tuple[Tensor, int]:
         crops = []
@@ -68,7 +82,7 @@ def train_autoencoder(model: Storybook, recipe: Recipe, folder: Path) -> None:
     fixed = pixels.to_floats(torch.from_numpy(np.stack([shards[0][i] for i in range(16)])))
 
     def sample(average: nn.ModuleDict) -> None:
-        net = average["net"]
+        net = cast(Autoencoder, average["net"])
         with torch.no_grad():
             made = net.decode(net.encode(fixed))
         _write_sheet(torch.cat([fixed[:8], made[:8], fixed[8:], made[8:]]), folder / "autoencoder.png", 8)
@@ -81,13 +95,14 @@ def train_autoencoder(model: Storybook, recipe: Recipe, folder: Path) -> None:
 
 
 def encode_pictures(model: Storybook, recipe: Recipe, folder: Path) -> list[tuple[Tensor, int]]:
-    """Latents of every shard with the seed of its first picture; kept beside the pictures in half precision."""
+    """Latents of every shard with the seed of its first picture; kept in half precision for the next start."""
+    (folder / LATENTS).mkdir(exist_ok=True)
     encoded = []
     for shape in recipe.shapes:
         for path in data.shards(folder / "pictures", shape.name):
-            kept = path.with_suffix(".latent")
+            kept = folder / LATENTS / f"{path.stem}.pt"
             if not kept.exists():
-                pictures = np.load(path, mmap_mode="r")
+                pictures = np.load(path)
                 with torch.no_grad():
                     latents = [
                         model.autoencoder.encode(pixels.to_floats(torch.from_numpy(pictures[i : i + 50]))).half()
@@ -143,7 +158,7 @@ def train_upsampler(model: Storybook, recipe: Recipe, folder: Path) -> None:
             y, x = (int(rng.integers(length - side + 1)) for length in base.shape[1:])
             small.append(base[:, y : y + side, x : x + side].float())
             y, x, span = y * LARGE_FACTOR, x * LARGE_FACTOR, side * LARGE_FACTOR
-            large.append(torch.from_numpy(truth[y : y + span, x : x + span]))
+            large.append(torch.tensor(truth[y : y + span, x : x + span]))
         made = model.upsampler(torch.stack(small))
         return picture_loss(made, pixels.to_floats(torch.stack(large))), len(small)
 
@@ -179,7 +194,12 @@ def _write_sheet(floats: Tensor, path: Path, columns: int) -> None:
 
 
 def export(model: Storybook, path: Path) -> None:
-    """Write the shipped checkpoint."""
+    """Write the checkpoint and, beside it as JSON, what the model's card says of it."""
     checkpoint.save(model, path)
-
-
+    told = {
+        "vocabulary": [word for word in model.tokenizer.words if word not in SPECIAL],
+        "parameters": checkpoint.count_parameters(model),
+        "trained_at": time.strftime("%Y-%m-%d", time.gmtime()),
+        "config": dataclasses.asdict(model.config),
+    }
+    path.with_suffix(".json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")

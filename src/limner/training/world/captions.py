@@ -48,7 +48,7 @@ def caption(scene: Scene, rng: random.Random) -> str:
     opening = rng.random()
     front = ""
     if around and opening < 0.07 and scene.place != NO_PLACE:
-        front, around = f"{around.pop()}, ", around
+        front = f"{around.pop()}, "
     body = text + "".join(_joined(phrase, rng) for phrase in around)
     if not front and rng.random() < (0.1 if brief else 0.4):
         body = f"{rng.choice(tables()['prefixes'])} {body}"

@@ -1,0 +1,74 @@
+"""The loop: its rate falls to zero, it learns, and a killed run goes on where it was saved."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from limner.training import loop
+from limner.training.recipe import Stage
+
+STAGE = Stage(minutes=0.02, batch=1, rate=0.05)
+
+
+def make_modules() -> nn.ModuleDict:
+    torch.manual_seed(0)
+    return nn.ModuleDict({"net": nn.Linear(1, 1)})
+
+
+def fit_line(modules: nn.ModuleDict) -> "object":
+    def loss(step: int) -> tuple[Tensor, int]:
+        x = torch.linspace(-1, 1, 8)[:, None]
+        return (modules["net"](x) - (3 * x + 1)).square().mean(), 8
+
+    return loss
+
+
+def test_the_rate_warms_up_holds_and_falls_to_zero() -> None:
+    stage = Stage(minutes=10, batch=1, rate=1.0, hold=0.5)
+    rates = [loop.rate_at(stage, done / 100) for done in range(101)]
+    assert rates[0] < 0.1
+    assert max(rates) == pytest.approx(1.0)
+    assert rates[60] < rates[50]
+    assert rates[100] == 0
+
+
+def test_a_stage_learns_and_keeps_the_average_and_a_log(tmp_path: Path) -> None:
+    modules = make_modules()
+    trainer = loop.Trainer("line", STAGE, modules, tmp_path)
+    trainer.run(fit_line(modules), lambda average: None)  # type: ignore[arg-type]
+    kept = trainer.average["net"].state_dict()
+    assert float(kept["weight"]) == pytest.approx(3, abs=0.5)
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert lines[-1]["loss"] < lines[0]["loss"]
+    assert lines[-1]["pictures"] == lines[-1]["step"] * 8
+
+
+def test_a_stage_that_has_ended_is_not_trained_again(tmp_path: Path) -> None:
+    modules = make_modules()
+    first = loop.Trainer("line", STAGE, modules, tmp_path)
+    first.run(fit_line(modules), lambda average: None)  # type: ignore[arg-type]
+    again = loop.Trainer("line", STAGE, make_modules(), tmp_path)
+    assert (again.step, again.done) == (first.step, 1.0)
+    assert torch.equal(again.average["net"].state_dict()["weight"], first.average["net"].state_dict()["weight"])
+    again.run(lambda step: pytest.fail("trained again"), lambda average: None)
+
+
+def test_a_run_cut_short_goes_on_from_its_last_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
+    modules = make_modules()
+    first = loop.Trainer("line", Stage(minutes=5, batch=1, rate=0.05), modules, tmp_path)
+    learn = fit_line(modules)
+
+    def stop_at_ten(step: int) -> tuple[Tensor, int]:
+        if step == 10:
+            raise KeyboardInterrupt
+        return learn(step)  # type: ignore[operator,no-any-return]
+
+    with pytest.raises(KeyboardInterrupt):
+        first.run(stop_at_ten, lambda average: None)
+    again = loop.Trainer("line", Stage(minutes=5, batch=1, rate=0.05), make_modules(), tmp_path)
+    assert again.step == 10
+    assert 0 < again.done < 1
