@@ -5,14 +5,13 @@ Nothing here, or at the top of a command's file, loads torch, SQLAlchemy or Fast
 """
 
 import sys
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
 from limner import __version__, errors
+from limner.cli import edit, generate, queue, serve, train, worker
 
 app = typer.Typer(
     name="limner",
@@ -22,9 +21,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in ("serve", "worker", "generate", "edit", "queue", "train"):
-    if find_spec(f"limner.cli.{command}"):
-        import_module(f"limner.cli.{command}").register(app)
+for command in (serve, worker, generate, edit, queue, train):
+    command.register(app)
 
 
 def _print_version(wanted: bool) -> None:
