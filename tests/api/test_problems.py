@@ -1,4 +1,4 @@
-"""Every error answer has the documented shape, whoever raised it, and tells nothing that is not the caller's to know."""
+"""Every error answer has the documented shape, whoever raised it, and tells nothing a caller should not know."""
 
 import asyncio
 from collections.abc import Callable, Coroutine

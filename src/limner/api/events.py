@@ -4,6 +4,8 @@ A stream opened without Last-Event-ID begins with what ended lately, so that who
 afterwards misses nothing; with it, it goes on after that event. It keeps no queue: it reads the feed at its own pace.
 """
 
+import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from limner.api.auth import caller
 from limner.api.feed import Feed
 from limner.api.queries import read_integer, read_one, read_query, read_words
 from limner.api.services import base_url, services_of
+from limner.queue.states import ENDING
 from limner.wire import Event
 
 KEEP_ALIVE_SECONDS = 15
@@ -33,6 +36,10 @@ PROGRESS = "media_generation_progress"
 GAP = "gap"
 GAP_REASON = "Events after this one are no longer in the log; list the generations to see where they stand."
 MAX_EVENT_ID = 10**15
+PADDING = "." * 4096
+"""Follows what ended: awk on Debian (mawk) sees a line of a pipe only once 4096 bytes have come after it."""
+SECOND_LOOK_SECONDS = 1.0
+"""Then comes a keep-alive: `curl | awk '...; exit'` ends only when curl writes again and finds awk gone."""
 
 router = APIRouter()
 
@@ -60,7 +67,7 @@ async def stream_events(request: Request) -> EventSourceResponse:
     return EventSourceResponse(
         follow(feed, services_of(request).files, subscription),
         ping=KEEP_ALIVE_SECONDS,
-        ping_message_factory=lambda: ServerSentEvent(comment="keep-alive", sep="\n"),
+        ping_message_factory=keep_alive,
         sep="\n",
     )
 
@@ -83,10 +90,11 @@ async def read_subscription(request: Request) -> Subscription:
 async def follow(feed: Feed, files: Files, wanted: Subscription) -> AsyncIterator[ServerSentEvent]:
     """The messages of one stream, until the reader goes away or the server stops."""
     channel = await feed.channel(wanted.namespace)
-    last, reported = channel.last_id if wanted.after is None else wanted.after, 0
+    last, reported, ended = channel.last_id if wanted.after is None else wanted.after, 0, False
     if wanted.after is None and wanted.replay_seconds:
         for event in await feed.recent(wanted.namespace, wanted.replay_seconds):
             if event.id <= last and event.kind in wanted.kinds:
+                ended = True
                 yield _show(event, files, wanted.base)
     while not feed.stopping.is_set():
         news = channel.news  # taken before reading, so that nothing can come in between unseen
@@ -95,6 +103,7 @@ async def follow(feed: Feed, files: Files, wanted: Subscription) -> AsyncIterato
             yield _message(GAP, {"last_event_id": last, "reason": GAP_REASON}, page.last_id)
         for event in page.events:
             if event.kind in wanted.kinds:
+                ended = ended or event.kind in ENDING
                 yield _show(event, files, wanted.base)
         last = page.last_id
         if "progress" in wanted.kinds:
@@ -102,8 +111,20 @@ async def follow(feed: Feed, files: Files, wanted: Subscription) -> AsyncIterato
                 reported = max(reported, step.number)
                 data = {"generation_id": step.generation_id, "step": step.step, "of": step.of, "media_type": "image"}
                 yield _message(PROGRESS, data, last)
-        if not page.events and not page.gap:
-            await news.wait()
+        if page.events or page.gap:
+            continue
+        if ended:
+            ended = False
+            yield ServerSentEvent(comment=PADDING, sep="\n")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(news.wait(), SECOND_LOOK_SECONDS)
+            yield keep_alive()
+        await news.wait()
+
+
+def keep_alive() -> ServerSentEvent:
+    """A comment that clients pass over; it keeps the connection from looking dead."""
+    return ServerSentEvent(comment="keep-alive", sep="\n")
 
 
 def _show(event: Event, files: Files, base: str) -> ServerSentEvent:
