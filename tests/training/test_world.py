@@ -151,7 +151,7 @@ def test_a_caption_claims_nothing_false_of_time_and_weather(pairs: list[tuple[Sc
             assert scene.weather == "snow", text
         if re.search(r"\brain|\bwet\b", lower):
             assert scene.weather == "rain", text
-        if re.search(r"\bstar|\bsunny|sunshine|\bclear\b|blue sky", lower):
+        if re.search(r"\bstars?\b|\bstarry|\bsunny|sunshine|\bclear\b|blue sky", lower):
             assert scene.weather == "clear", text
 
 

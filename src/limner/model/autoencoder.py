@@ -24,11 +24,11 @@ class AutoencoderConfig:
     change once a denoiser has learned its latents, whereas the decoder may be trained further at any time.
     """
 
-    latent: int = 8
+    latent: int = 16
     quarter: int = 64
     eighth: int = 128
     blocks: int = 2
-    noise: float = 0.1
+    noise: float = 0.05
     """Standard deviation added to the latent while training."""
 
 

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 class DenoiserConfig:
     """Size of the denoiser; `patch` latents in each direction make one token."""
 
-    latent: int = 8
+    latent: int = 16
     patch: int = 2
     stem: int = 48
     width: int = 256

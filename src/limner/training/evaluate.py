@@ -45,7 +45,7 @@ def draw_base(
     return drawn
 
 
-def write_sheets(model: Storybook, path: Path, *, steps: int, guidance: float) -> None:
-    """A row of ten seeds for each prompt, into one PNG."""
-    pictures = [draw_base(model, prompt, seed, steps=steps, guidance=guidance) for prompt in PROMPTS for seed in SEEDS]
-    Image.fromarray(sheet.contact_sheet(pictures, len(SEEDS))).save(path)
+def write_sheets(model: Storybook, path: Path, *, steps: int, guidance: float, seeds: range = SEEDS) -> None:
+    """A row of seeds for each prompt, into one PNG."""
+    pictures = [draw_base(model, prompt, seed, steps=steps, guidance=guidance) for prompt in PROMPTS for seed in seeds]
+    Image.fromarray(sheet.contact_sheet(pictures, len(seeds))).save(path)

@@ -39,7 +39,7 @@ class Recipe:
     text_length: int = 40
     drop_text: float = 0.1
     """Share of captions left out, so that guidance has something to steer away from (Ho and Salimans 2022)."""
-    shift: float = 1.5
+    shift: float = 2.0
 
     def config(self, words: int) -> Config:
         """The shapes of the networks for a vocabulary of `words`, special words not counted."""
@@ -75,8 +75,8 @@ def recipe(size: str) -> Recipe:
                 Shape("portrait", 128, 192, 8_000),
             ),
             large_pictures=600,
-            autoencoder=Stage(28, 24, 2e-3),
-            denoiser=Stage(85, 32, 1e-3),
+            autoencoder=Stage(13, 24, 2e-3, hold=0.3),
+            denoiser=Stage(66, 24, 1e-3),
             upsampler=Stage(10, 16, 1.5e-3),
         )
     raise ValueError(f"size must be one of {', '.join(SIZES)}, got {size!r}")

@@ -8,6 +8,7 @@ import json
 import random
 import shutil
 import time
+from copy import deepcopy
 from pathlib import Path
 from typing import cast
 
@@ -22,7 +23,7 @@ from limner.model.autoencoder import Autoencoder
 from limner.model.checkpoint import Storybook
 from limner.model.text import SPECIAL
 from limner.model.upsampler import FACTOR as LARGE_FACTOR
-from limner.training import data, loop
+from limner.training import data, evaluate, layout, loop
 from limner.training.recipe import Recipe
 from limner.training.world import captions, render, sheet
 
@@ -33,6 +34,9 @@ ENOUGH_SHARDS = 16
 """Shards of each shape that the autoencoder sees: crops differ enough, and they must fit into memory."""
 
 LATENTS = "latents"
+
+LAYOUT_WEIGHT = 0.1
+"""Weight of the layout lesson beside the velocity's squared error."""
 
 PULL = 1e-3
 """Weight of the latents' square, which keeps them near the unit ball where the noise can blur them."""
@@ -116,8 +120,12 @@ def encode_pictures(model: Storybook, recipe: Recipe, folder: Path) -> list[tupl
 def train_denoiser(model: Storybook, recipe: Recipe, folder: Path) -> None:
     """Learn the velocity of the latents, together with the text encoder."""
     shards = encode_pictures(model, recipe, folder)
-    modules = nn.ModuleDict({"net": model.denoiser, "text": model.text})
+    head = layout.LayoutHead(model.config.denoiser.width)
+    modules = nn.ModuleDict({"net": model.denoiser, "text": model.text, "layout": head})
     trainer = loop.Trainer("denoiser", recipe.denoiser, modules, folder)
+    seen: dict[str, Tensor] = {}
+    middle = model.denoiser.blocks[model.config.denoiser.depth // 2]
+    hook = middle.register_forward_hook(lambda _block, _inputs, output: seen.update(tokens=output))
 
     def loss(step: int) -> tuple[Tensor, int]:
         rng = random.Random(step)
@@ -132,9 +140,19 @@ def train_denoiser(model: Storybook, recipe: Recipe, folder: Path) -> None:
         noise = torch.randn(image.shape, generator=generator)
         t = flow.draw_times(len(image), recipe.shift, generator)
         made = model.denoiser(flow.add_noise(image, noise, t), t, text, present)
-        return (made - flow.velocity(image, noise)).square().mean(), len(image)
+        grid = [side // model.config.denoiser.patch for side in image.shape[2:]]
+        labels = torch.stack([layout.label(data.scene_of(first_seed + i), grid[0], grid[1]) for i in picked])
+        told = LAYOUT_WEIGHT * head(seen["tokens"], labels)
+        return (made - flow.velocity(image, noise)).square().mean() + told, len(image)
 
-    trainer.run(loss, lambda average: None)
+    def sample(average: nn.ModuleDict) -> None:
+        shown = deepcopy(model)
+        shown.denoiser.load_state_dict(average["net"].state_dict())
+        shown.text.load_state_dict(average["text"].state_dict())
+        evaluate.write_sheets(shown.eval(), folder / "denoiser.png", steps=8, guidance=3.0, seeds=range(4))
+
+    trainer.run(loss, sample)
+    hook.remove()
     model.denoiser.load_state_dict(trainer.average["net"].state_dict())
     model.text.load_state_dict(trainer.average["text"].state_dict())
 

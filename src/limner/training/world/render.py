@@ -54,10 +54,7 @@ def kind_fragment(kind: str) -> str:
 
 
 def _subject(scene: Scene, subject: Subject, number: int, frame: tuple[float, float]) -> str:
-    wide, high = frame
-    box = subject.scale * KIND_FACTOR.get(subject.kind, 1.0) * 100
-    middle = min(max(subject.x * wide, box * 0.5 - 2), wide - box * 0.5 + 2)
-    base = high * scene.base if scene.place != NO_PLACE else (high + box * 0.94) / 2
+    middle, base, box = stand(scene, subject, frame)
     tokens = colours.subject_tokens(subject.colour, scene.time, subject.shade)
     definitions = _definitions(tokens, number)
     tokens |= {"body": f"url(#b{number})", "sphere": f"url(#s{number})", "gloss": f"url(#g{number})"}
@@ -75,13 +72,22 @@ def _subject(scene: Scene, subject: Subject, number: int, frame: tuple[float, fl
     )
     if sunk:
         clip = (
-            f'<clipPath id="c{number}"><rect x="-50" y="-50" width="{wide + 100:.2f}" '
+            f'<clipPath id="c{number}"><rect x="-50" y="-50" width="{frame[0] + 100:.2f}" '
             f'height="{base + 50:.3f}"/></clipPath>'
         )
         ripple = landscape.ripple(scene, middle, base, box)
         return f'{definitions}{clip}<g clip-path="url(#c{number})">{shape}</g>{ripple}'
     shadow = landscape.shadow(scene, middle, base, box) if scene.place != NO_PLACE else ""
     return f"{definitions}{shadow}{shape}"
+
+
+def stand(scene: Scene, subject: Subject, frame: tuple[float, float]) -> tuple[float, float, float]:
+    """Where a subject stands in a frame of (wide, high) units: its middle, its ground line, the side of its box."""
+    wide, high = frame
+    box = subject.scale * KIND_FACTOR.get(subject.kind, 1.0) * 100
+    middle = min(max(subject.x * wide, box * 0.5 - 2), wide - box * 0.5 + 2)
+    base = high * scene.base if scene.place != NO_PLACE else (high + box * 0.94) / 2
+    return middle, base, box
 
 
 def _definitions(tokens: dict[str, str], number: int) -> str:
