@@ -31,13 +31,13 @@ ROOMS = {
     "uvicorn": ("cli/serve.py", "api/"),
     "sqlalchemy": ("records/", "queue/", "api/"),
     "typer": ("cli/",),
-    "resvg_py": ("training/world/",),
+    "resvg_py": ("training/world/", "cli/train.py"),
 }
 BROAD_EXCEPT = {"workers/loop.py", "api/problems.py", "api/app.py"}
 SYNONYMS = {"prediction", "invocation", "inference_job", "txt2img", "img2img"}
 LEAN = (
-    "limner.api", "limner.queue", "limner.images", "limner.records", "limner.wire", "limner.engines.card",
-    "limner.engines.plan", "limner.engines.registry", "limner.workers.local", "limner.cli.serve",
+    "limner.wire", "limner.records", "limner.images", "limner.queue", "limner.engines.card", "limner.engines.plan",
+    "limner.engines.registry", "limner.workers.local", "limner.api", "limner.cli.serve",
 )  # fmt: skip
 HEAVY = ("torch", "ray", "diffusers")
 
@@ -170,14 +170,15 @@ def test_the_whole_house_fits_its_budget() -> None:
     assert sum(len(file.read_text(encoding="utf-8").splitlines()) for file in web) <= BUDGET_WEB_LINES
 
 
-@pytest.mark.parametrize("module", LEAN)
-def test_the_serving_half_stays_light(module: str) -> None:
+def test_the_serving_half_stays_light() -> None:
+    # One fresh process for all of them: what none of them loads together, none loads alone.
     code = (
         "import sys, importlib, pkgutil\n"
-        f"top = importlib.import_module({module!r})\n"
-        "for found in pkgutil.walk_packages(getattr(top, '__path__', []), top.__name__ + '.'):\n"
-        "    if '.versions' not in found.name: importlib.import_module(found.name)\n"
-        f"print(*[name for name in {HEAVY!r} if name in sys.modules])"
+        f"for name in {LEAN!r}:\n"
+        "    top = importlib.import_module(name)\n"
+        "    for found in pkgutil.walk_packages(getattr(top, '__path__', []), name + '.'):\n"
+        "        if '.migrations.' not in found.name: importlib.import_module(found.name)\n"
+        f"    print(*[f'{{name}} loads {{heavy}}' for heavy in {HEAVY!r} if heavy in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -186,7 +187,7 @@ def test_the_serving_half_stays_light(module: str) -> None:
 
 def test_no_tracked_file_knows_a_machine_or_a_registry() -> None:
     registries = r"(?:[\w-]+\.)*(?:pypi\.org|pythonhosted\.org|anaconda\.org|npmjs\.(?:org|com))"
-    wrong = re.compile(rf"{registries}|/(?:root|home/\w+|work|opt/wheels|opt/pypi\S*)/|\.\./shared")
+    wrong = re.compile(rf"{registries}|/(?:root|work|opt/wheels|opt/pypi\S*)/|\.\./shared")
     allowed = {"tests/test_house.py"}
     found = {
         f"{path.relative_to(ROOT)}: {hit.group()}"
