@@ -14,6 +14,7 @@ from typing import cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
@@ -38,6 +39,12 @@ LATENTS = "latents"
 LAYOUT_WEIGHT = 0.1
 """Weight of the layout lesson beside the velocity's squared error."""
 
+LATENT_CROP = 6
+"""Side of the crops, in latents, that the upsampler learns from."""
+
+LATENT_ERROR = 0.1
+"""Deviation of the noise on those latents: what the denoiser makes is never exact."""
+
 PULL = 1e-3
 """Weight of the latents' square, which keeps them near the unit ball where the noise can blur them."""
 
@@ -49,8 +56,8 @@ def train(recipe: Recipe, folder: Path, processes: int) -> Storybook:
     words = captions.words()
     model = Storybook(recipe.config(len(words)), (*SPECIAL, *sorted(words)))
     train_autoencoder(model, recipe, folder)
-    train_upsampler(model, recipe, folder)
     train_denoiser(model, recipe, folder)
+    train_upsampler(model, recipe, folder)
     return model.eval().requires_grad_(False)
 
 
@@ -149,7 +156,7 @@ def train_denoiser(model: Storybook, recipe: Recipe, folder: Path) -> None:
         shown = deepcopy(model)
         shown.denoiser.load_state_dict(average["net"].state_dict())
         shown.text.load_state_dict(average["text"].state_dict())
-        evaluate.write_sheets(shown.eval(), folder / "denoiser.png", steps=8, guidance=3.0, seeds=range(4))
+        evaluate.write_sheets(shown.eval(), folder / "denoiser.png", steps=6, guidance=3.0, seeds=range(2))
 
     trainer.run(loss, sample)
     hook.remove()
@@ -163,47 +170,52 @@ def trim(ids: Tensor) -> Tensor:
 
 
 def train_upsampler(model: Storybook, recipe: Recipe, folder: Path) -> None:
-    """Learn to draw the large picture from what the autoencoder gives back of the small one."""
-    pairs = _large_pairs(model, recipe, folder)
+    """Learn to draw the large picture from the latents; the decoder learns on with it, the encoder stays as it is."""
+    scenes = _large_scenes(model, recipe, folder)
     rng = np.random.default_rng(1)
-    trainer = loop.Trainer("upsampler", recipe.upsampler, nn.ModuleDict({"net": model.upsampler}), folder)
-    side = 24
+    modules = nn.ModuleDict({"decoder": model.autoencoder.decoder, "net": model.upsampler}).requires_grad_(True)
+    trainer = loop.Trainer("upsampler", recipe.upsampler, modules, folder)
 
     def loss(_step: int) -> tuple[Tensor, int]:
-        small, large = [], []
+        latents, large = [], []
         for _ in range(recipe.upsampler.batch):
-            base, truth = pairs[rng.integers(len(pairs))]
-            y, x = (int(rng.integers(length - side + 1)) for length in base.shape[1:])
-            small.append(base[:, y : y + side, x : x + side].float())
-            y, x, span = y * LARGE_FACTOR, x * LARGE_FACTOR, side * LARGE_FACTOR
-            large.append(torch.tensor(truth[y : y + span, x : x + span]))
-        made = model.upsampler(torch.stack(small))
-        return picture_loss(made, pixels.to_floats(torch.stack(large))), len(small)
+            latent, truth = scenes[rng.integers(len(scenes))]
+            y, x = (int(rng.integers(length - LATENT_CROP + 1)) for length in latent.shape[1:])
+            latents.append(latent[:, y : y + LATENT_CROP, x : x + LATENT_CROP])
+            top, left, span = (at * LATENT_FACTOR * LARGE_FACTOR for at in (y, x, LATENT_CROP))
+            large.append(torch.tensor(truth[top : top + span, left : left + span]))
+        exact = torch.stack(latents)
+        base = model.autoencoder.decode(exact + LATENT_ERROR * torch.randn_like(exact))
+        wanted = pixels.to_floats(torch.stack(large))
+        small = pixels.shrink(wanted, base.shape[2], base.shape[3])
+        return picture_loss(base, small) + picture_loss(model.upsampler(base), wanted), len(latents)
 
-    def sample(average: nn.ModuleDict) -> None:
+    def sample(_average: nn.ModuleDict) -> None:
         with torch.no_grad():
-            made = average["net"](torch.stack([base.float() for base, _ in pairs[:2]]))
+            made = model.upsampler(model.autoencoder.decode(torch.stack([latent for latent, _ in scenes[:2]])))
         _write_sheet(made, folder / "upsampler.png", 2)
 
     trainer.run(loss, sample)
-    model.upsampler.load_state_dict(trainer.average["net"].state_dict())
+    modules.load_state_dict(trainer.average.state_dict())
+    modules.requires_grad_(False)
 
 
-def _large_pairs(model: Storybook, recipe: Recipe, folder: Path) -> list[tuple[Tensor, np.ndarray]]:
-    """What the autoencoder makes of some square pictures, and the same scenes drawn eight times as large."""
-    shape = data.Shape("large", 128 * LARGE_FACTOR, 128 * LARGE_FACTOR, recipe.large_pictures)
-    pairs = []
-    for seed in range(90_000_000, 90_000_000 + shape.count):
+def _large_scenes(model: Storybook, recipe: Recipe, folder: Path) -> list[tuple[Tensor, NDArray[np.uint8]]]:
+    """Latents of some square pictures, and the same scenes drawn at the full size."""
+    side = 128 * LARGE_FACTOR
+    (folder / "large").mkdir(exist_ok=True)
+    scenes = []
+    for seed in range(90_000_000, 90_000_000 + recipe.large_pictures):
         path = folder / "large" / f"{seed}.png"
-        path.parent.mkdir(exist_ok=True)
         if not path.exists():
-            Image.fromarray(render.render(data.scene_of(seed), shape.width, shape.height)).save(path, compress_level=1)
+            partial = path.with_suffix(".part")
+            Image.fromarray(render.render(data.scene_of(seed), side, side)).save(partial, "PNG", compress_level=1)
+            partial.rename(path)
         truth = np.asarray(Image.open(path))
-        small = pixels.to_floats(pixels.from_array(truth))
+        small = pixels.shrink(pixels.to_floats(pixels.from_array(truth)), 128, 128)
         with torch.no_grad():
-            base = model.autoencoder.decode(model.autoencoder.encode(pixels.shrink(small, 128, 128)))
-        pairs.append((base[0].half(), truth))
-    return pairs
+            scenes.append((model.autoencoder.encode(small)[0], truth))
+    return scenes
 
 
 def _write_sheet(floats: Tensor, path: Path, columns: int) -> None:
