@@ -8,14 +8,14 @@ import numpy as np
 from limner.training import data
 from limner.training.world import captions, render, scene
 
-SHAPE = data.Shape("square", 16, 16, 1)
+SHAPE = data.Shape("square", 16, 16, 20)
 
 
 def test_a_picture_is_known_by_its_seed(tmp_path: Path) -> None:
     assert data.draw_pictures(tmp_path, (SHAPE,), processes=1) == 1
     (shard,) = data.shards(tmp_path, "square")
     pictures = data.read_pictures([shard])[0]
-    assert pictures.shape == (data.SHARD, 16, 16, 4)
+    assert pictures.shape == (20, 16, 16, 4)
     seed = data.first_seed(shard, (SHAPE,)) + 7
     assert np.array_equal(pictures[7], render.render(data.scene_of(seed), 16, 16))
     assert data.draw_pictures(tmp_path, (SHAPE,), processes=1) == 0

@@ -79,9 +79,8 @@ def draw_pictures(folder: Path, shapes: tuple[Shape, ...], processes: int) -> in
 
 def _draw_shard(task: tuple[Path, Shape, int]) -> None:
     path, shape, first_seed = task
-    pictures = np.stack(
-        [render.render(scene_of(seed), shape.width, shape.height) for seed in range(first_seed, first_seed + SHARD)]
-    )
+    seeds = range(first_seed, first_seed + min(SHARD, shape.count))
+    pictures = np.stack([render.render(scene_of(seed), shape.width, shape.height) for seed in seeds])
     partial = path.with_suffix(".part")
     with partial.open("wb") as file:
         np.save(file, pictures)

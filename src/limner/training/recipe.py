@@ -60,8 +60,8 @@ def recipe(size: str) -> Recipe:
     if size == "tiny":
         return Recipe(
             size,
-            shapes=(Shape("square", 128, 128, 1000),),
-            large_pictures=16,
+            shapes=(Shape("square", 128, 128, 100),),
+            large_pictures=8,
             autoencoder=Stage(0.2, 16, 2e-3),
             denoiser=Stage(0.4, 16, 1e-3),
             upsampler=Stage(0.1, 8, 1e-3),

@@ -82,7 +82,8 @@ def train_autoencoder(model: Storybook, recipe: Recipe, folder: Path) -> None:
     def loss(_step: int) -> tuple[Tensor, int]:
         crops = []
         for _ in range(recipe.autoencoder.batch):
-            picture = shards[rng.integers(len(shards))][rng.integers(data.SHARD)]
+            shard = shards[rng.integers(len(shards))]
+            picture = shard[rng.integers(len(shard))]
             y, x = (int(rng.integers(side // LATENT_FACTOR - CROP // LATENT_FACTOR + 1)) for side in picture.shape[:2])
             y, x = y * LATENT_FACTOR, x * LATENT_FACTOR
             crops.append(picture[y : y + CROP, x : x + CROP])
