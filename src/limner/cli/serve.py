@@ -5,6 +5,7 @@ It composes the rooms below and minds signals; what a request does is in `api`. 
 
 import asyncio
 import fcntl
+import gc
 import ipaddress
 import os
 import signal
@@ -64,6 +65,7 @@ def run(settings: "Settings") -> None:
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         runner.run(_serve(settings, listener))
+    gc.freeze()  # everything is closed: let the interpreter end without searching all it loaded for garbage
 
 
 @contextmanager
