@@ -15,7 +15,8 @@ serve:  ## start the server; data in .limner
 test: install  ## every test but those of `make check`
 	@$(PYTHON) -m pytest --ignore=tests/test_house.py --ignore=tests/test_docs.py
 
-check: install format lint types contracts house  ## formatting, lint, types, import contracts, the rules of the house; changes nothing
+check: install  ## formatting, lint, types, import contracts, the rules of the house; changes nothing
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target types format lint contracts house
 
 format: install
 	@.venv/bin/ruff format --check --quiet . || { echo "make: some files are not formatted; run: make fix" >&2; exit 1; }

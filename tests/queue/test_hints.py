@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from limner.errors import StorageFailed
 from limner.queue.hints import PENDING, Hint, HintClient, Hints, HintServer, Listener
 
 SOON = 10.0
@@ -162,6 +163,12 @@ async def test_what_a_killed_server_left_behind_is_replaced(data: Path, name: st
         async with running(client):
             await meet(left, client)
     await killed.close()
+
+
+async def test_a_folder_that_holds_no_socket_is_an_error_without_a_path(data: Path) -> None:
+    with pytest.raises(StorageFailed) as refused:
+        await HintServer(data / "missing").start()
+    assert str(data) not in refused.value.message
 
 
 async def test_the_socket_is_for_its_owner_alone(data: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 import sqlalchemy as sa
 
-from limner.errors import EngineFailed, LeaseLost, NotFound, TooBusy
+from limner.errors import EngineFailed, LeaseLost, NotFound, StorageFailed, TooBusy
 from limner.queue.events import EventLog
 from limner.queue.hints import Hints
 from limner.queue.store import Store
@@ -55,6 +55,37 @@ async def test_two_hundred_requests_at_once_are_all_queued(store: Store, enqueue
         assert set(ids(await store.find(namespace, limit=1000))) == expected
         events = (await log.after(namespace, 0, 1000)).events
         assert [e.id for e in events] == list(range(1, len(expected) + 1))
+
+
+async def test_one_full_request_among_many_refuses_nobody_else(store: Store, enqueue: Enqueue, log: EventLog) -> None:
+    [sample] = await enqueue()
+    request = ImageRequest(namespace="b", model="m", prompt="an ox")
+    outcomes = await asyncio.gather(
+        *(store.submit(request, [sample.plan] * n, 5) for n in (2, 3, 2, 9)), return_exceptions=True
+    )
+    assert [isinstance(outcome, TooBusy) for outcome in outcomes] == [False, True, False, True]
+    assert (await log.after("b", 0)).last_id == 4
+
+
+async def test_a_caller_who_gives_up_takes_nobody_along(store: Store, enqueue: Enqueue) -> None:
+    calls = [asyncio.create_task(enqueue(f"n{i}")) for i in range(10)]
+    await asyncio.sleep(0)
+    calls[0].cancel()
+    calls[7].cancel()
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert [i for i in range(10) if isinstance(outcomes[i], asyncio.CancelledError)] == [0, 7]
+    for i in set(range(10)) - {0, 7}:
+        assert len(await store.find(f"n{i}")) == 1
+
+
+async def test_a_database_that_fails_tells_every_caller(database: Database, enqueue: Enqueue) -> None:
+    async with database.write() as connection:
+        await connection.exec_driver_sql("ALTER TABLE events RENAME TO lost")
+    outcomes = await asyncio.gather(*(enqueue() for _ in range(5)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [StorageFailed] * 5
+    async with database.write() as connection:
+        await connection.exec_driver_sql("ALTER TABLE lost RENAME TO events")
+    assert len(await enqueue()) == 1
 
 
 async def test_a_claim_takes_one_batch_key_only(store: Store, enqueue: Enqueue) -> None:
