@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from limner.queue.states import ENDING
 from limner.records.engine import Database
 from limner.records.schema import counters, events
-from limner.wire import Event, EventKind
+from limner.wire import Event, EventKind, Generation
 
 
 class Entry(NamedTuple):
@@ -36,19 +36,32 @@ class Page(NamedTuple):
     last_id: int
 
 
+def entry(row: sa.Row[*tuple[Any, ...]] | Generation, kind: EventKind, **more: Any) -> Entry:
+    """The event of a move, with all that a reader's answer needs besides the generation's id."""
+    data = {"request_id": row.request_id, "image_index": row.image_index, "model": row.model, **more}
+    match kind:
+        case "started":
+            data["attempt"] = row.attempt
+        case "succeeded":
+            data |= {"result_path": row.result_path, "warnings": row.warnings}
+        case "failed":
+            data |= {"error_code": row.error_code, "error_message": row.error_message}
+    return Entry(row.namespace, row.id, kind, data)
+
+
 async def append(connection: AsyncConnection, entries: Sequence[Entry], created_at: float) -> None:
     """Write the events in the transaction of `connection`; the namespaces' counter rows must exist."""
     next_ids = {}
     # In one order everywhere, so that two writers never wait for each other's counter row.
-    for namespace, count in sorted(Counter(entry.namespace for entry in entries).items()):
+    for namespace, count in sorted(Counter(new.namespace for new in entries).items()):
         more = sa.update(counters).where(counters.c.namespace == namespace)
         more = more.values(last_event=counters.c.last_event + count)
         last = (await connection.execute(more.returning(counters.c.last_event))).scalar_one()
         next_ids[namespace] = last - count + 1
     rows = []
-    for entry in entries:
-        rows.append({"id": next_ids[entry.namespace], "created_at": created_at, **entry._asdict()})
-        next_ids[entry.namespace] += 1
+    for new in entries:
+        rows.append({"id": next_ids[new.namespace], "created_at": created_at, **new._asdict()})
+        next_ids[new.namespace] += 1
     if rows:
         await connection.execute(sa.insert(events), rows)
 

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
+from limner.errors import StorageFailed
+
 Kind = Literal["wake", "cancel", "progress", "event"]
 KINDS: tuple[str, ...] = get_args(Kind)
 PENDING = 256
@@ -111,7 +113,17 @@ class HintServer(Hints):
         self._note = data / "hints.path"
 
     async def start(self) -> None:
-        """Listen. The data folder must be this process's own (a socket left behind by a killed server is replaced)."""
+        """Listen; StorageFailed if the file system gives no socket.
+
+        The data folder must be this process's own: a socket left behind by a killed server is replaced.
+        """
+        try:
+            listening = self._bind()
+        except OSError as error:
+            raise StorageFailed(f"No socket can be made in the data folder: {error.strerror}.") from error
+        self._server = await asyncio.start_unix_server(self._serve, sock=listening)
+
+    def _bind(self) -> socket.socket:
         self._remove_files()
         self._socket = self._data / "hints.sock"
         if len(os.fsencode(self._socket.absolute())) > LONGEST_PATH:
@@ -120,9 +132,13 @@ class HintServer(Hints):
             with os.fdopen(descriptor, "wb") as note:
                 note.write(os.fsencode(self._socket))
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listening.bind(os.fspath(self._socket))
-        self._socket.chmod(0o600)  # nobody can connect before listen()
-        self._server = await asyncio.start_unix_server(self._serve, sock=listening)
+        try:
+            listening.bind(os.fspath(self._socket))
+            self._socket.chmod(0o600)  # nobody can connect before listen()
+        except OSError:
+            listening.close()
+            raise
+        return listening
 
     async def close(self) -> None:
         """Stop listening and drop the connections."""

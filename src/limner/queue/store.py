@@ -6,23 +6,22 @@ can take a lease away early or late, which costs work done twice, never work los
 """
 
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from limner.errors import LeaseLost, LimnerError, NotFound, TooBusy
+from limner.errors import LeaseLost, LimnerError, NotFound
 from limner.queue import fair
-from limner.queue.events import Entry, append
+from limner.queue.arrivals import Arrivals
+from limner.queue.events import append, entry
 from limner.queue.hints import Hints
 from limner.queue.states import LIVE, MAX_DEATHS, Requeue, in_state
 from limner.records.engine import Database
 from limner.records.schema import generations
-from limner.wire import EventKind, Generation, ImageRequest, Plan, State
+from limner.wire import Generation, ImageRequest, Plan, State
 
-RETRY_AFTER_SECONDS = 10
 DIED_MESSAGE = f"The worker died {MAX_DEATHS} times while making this image; it is not tried again."
 
 Row = sa.Row[*tuple[Any, ...]]
@@ -36,20 +35,11 @@ class Store:
         self._database = database
         self._hints = hints
         self._now = now
+        self._arrivals = Arrivals(database, now)
 
     async def submit(self, request: ImageRequest, plans: Sequence[Plan], max_queued: int) -> list[Generation]:
         """Queue one generation per plan, all or none; TooBusy if more than `max_queued` would wait."""
-        now = self._now()
-        request_id = str(uuid.uuid4())
-        waiting = sa.select(sa.func.count()).select_from(generations).where(in_state("queued"))
-        async with self._database.write() as connection:
-            if (await connection.execute(waiting)).scalar_one() + len(plans) > max_queued:
-                raise TooBusy("The queue is full.", retry_after_seconds=RETRY_AFTER_SECONDS)
-            turns = await fair.take_turns(connection, request.namespace, [plan.cost for plan in plans])
-            values = [_new_row(request, plan, request_id, turn, now) for plan, turn in zip(plans, turns, strict=True)]
-            await connection.execute(sa.insert(generations), values)
-            queued = [Generation(**{name: row.get(name) for name in Generation.model_fields}) for row in values]
-            await append(connection, [_entry(generation, "queued") for generation in queued], now)
+        queued = await self._arrivals.add(request, plans, max_queued)
         self._hints.wake()
         self._hints.event(request.namespace)
         return queued
@@ -113,7 +103,7 @@ class Store:
                 return _generation(await _find_one(connection, namespace, id))
             if row.started_at is None:
                 await fair.refund(connection, namespace, row.cost)
-            await append(connection, [_entry(row, "cancelled")], now)
+            await append(connection, [entry(row, "cancelled")], now)
         self._hints.cancel(id)
         self._hints.event(namespace)
         return _generation(row)
@@ -219,8 +209,8 @@ class Store:
         async with self._database.write() as connection:
             failed = (await connection.execute(last.returning(generations))).all()
             queued = (await connection.execute(again.returning(generations))).all()
-            entries = [_entry(row, "failed") for row in failed]
-            await append(connection, entries + [_entry(row, "requeued", reason="died") for row in queued], now)
+            entries = [entry(row, "failed") for row in failed]
+            await append(connection, entries + [entry(row, "requeued", reason="died") for row in queued], now)
         self._tell([*failed, *queued], wake=bool(queued))
         return len(failed) + len(queued)
 
@@ -232,7 +222,7 @@ class Store:
         values = {"state": "processing", "worker": worker, "attempt": c.attempt + 1, "started_at": now}
         leased = move.values(values | {"leased_at": now, "lease_until": now + lease_seconds}).returning(generations)
         rows = sorted((await connection.execute(leased)).all(), key=_order)
-        await append(connection, [_entry(row, "started") for row in rows], now)
+        await append(connection, [entry(row, "started") for row in rows], now)
         return rows
 
     async def _end(self, worker: str, id: str, attempt: int, values: dict[str, Any]) -> None:
@@ -242,14 +232,14 @@ class Store:
             row = (await connection.execute(move.returning(generations))).one_or_none()
             if row is None:
                 raise LeaseLost("The generation was cancelled, or another worker has it now.")
-            await append(connection, [_entry(row, values["state"])], now)
+            await append(connection, [entry(row, values["state"])], now)
         self._tell([row])
 
     async def _requeue(self, whose: sa.ColumnElement[bool], reason: Requeue) -> int:
         move = sa.update(generations).where(in_state("processing"), whose).values(_QUEUED_AGAIN)
         async with self._database.write() as connection:
             rows = (await connection.execute(move.returning(generations))).all()
-            await append(connection, [_entry(row, "requeued", reason=reason) for row in rows], self._now())
+            await append(connection, [entry(row, "requeued", reason=reason) for row in rows], self._now())
         self._tell(rows, wake=bool(rows))
         return len(rows)
 
@@ -298,41 +288,6 @@ def _order(row: Row) -> tuple[float, int]:
     return (row.turn, row.number)
 
 
-def _new_row(request: ImageRequest, plan: Plan, request_id: str, turn: float, now: float) -> dict[str, Any]:
-    return {
-        "id": str(uuid.uuid4()),
-        "request_id": request_id,
-        "image_index": plan.image_index,
-        "namespace": request.namespace,
-        "model": request.model,
-        "card": plan.card,
-        "batch_key": plan.batch_key,
-        "state": "queued",
-        "turn": turn,
-        "cost": plan.cost,
-        "plan": plan.model_dump(mode="json"),
-        "submitted": request.submitted,
-        "attempt": 0,
-        "deaths": 0,
-        "alone": False,
-        "warnings": list(plan.warnings),
-        "enqueued_at": now,
-    }
-
-
 def _generation(row: Row) -> Generation:
     values = {name: row._mapping[name] for name in Generation.model_fields}
     return Generation(**values)
-
-
-def _entry(row: Row | Generation, kind: EventKind, **more: Any) -> Entry:
-    """The event of a move, with all that a reader's answer needs besides the generation's id."""
-    data = {"request_id": row.request_id, "image_index": row.image_index, "model": row.model, **more}
-    match kind:
-        case "started":
-            data["attempt"] = row.attempt
-        case "succeeded":
-            data |= {"result_path": row.result_path, "warnings": row.warnings}
-        case "failed":
-            data |= {"error_code": row.error_code, "error_message": row.error_message}
-    return Entry(row.namespace, row.id, kind, data)
