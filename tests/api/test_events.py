@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -29,11 +29,8 @@ PATIENCE_SECONDS = 20
 @asynccontextmanager
 async def reading(app: FastAPI, wanted: Subscription) -> AsyncIterator[AsyncIterator[ServerSentEvent]]:
     """A stream that is open inside the block."""
-    stream = follow(app.state.feed, app.state.services.files, wanted)
-    try:
+    async with aclosing(follow(app.state.feed, app.state.services.files, wanted)) as stream:
         yield stream
-    finally:
-        await stream.aclose()  # type: ignore[attr-defined]
 
 
 async def take(stream: AsyncIterator[ServerSentEvent], count: int) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ afterwards misses nothing; with it, it goes on after that event. It keeps no que
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,7 +87,7 @@ async def read_subscription(request: Request) -> Subscription:
     )
 
 
-async def follow(feed: Feed, files: Files, wanted: Subscription) -> AsyncIterator[ServerSentEvent]:
+async def follow(feed: Feed, files: Files, wanted: Subscription) -> AsyncGenerator[ServerSentEvent, None]:
     """The messages of one stream, until the reader goes away or the server stops."""
     channel = await feed.channel(wanted.namespace)
     last, reported, ended = channel.last_id if wanted.after is None else wanted.after, 0, False
