@@ -21,10 +21,10 @@ class DenoiserConfig:
 
     latent: int = 16
     patch: int = 2
-    stem: int = 48
-    width: int = 256
+    stem: int = 32
+    width: int = 192
     depth: int = 6
-    heads: int = 4
+    heads: int = 3
 
 
 def embed_time(t: Float[Tensor, " b"], width: int) -> Float[Tensor, "b d"]:

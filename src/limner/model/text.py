@@ -55,9 +55,9 @@ class TextConfig:
 
     vocabulary: int
     length: int = 40
-    width: int = 256
+    width: int = 192
     depth: int = 2
-    heads: int = 4
+    heads: int = 3
 
 
 class TextBlock(nn.Module):

@@ -44,7 +44,7 @@ class Recipe:
     def config(self, words: int) -> Config:
         """The shapes of the networks for a vocabulary of `words`, special words not counted."""
         tiny = self.size == "tiny"
-        width = 64 if tiny else 256
+        width = 64 if tiny else 192
         heads = width // 64
         return Config(
             autoencoder=AutoencoderConfig(quarter=16, eighth=32, blocks=1) if tiny else AutoencoderConfig(),
@@ -76,7 +76,7 @@ def recipe(size: str) -> Recipe:
             ),
             large_pictures=400,
             autoencoder=Stage(9, 24, 1e-3, hold=0.2),
-            denoiser=Stage(66, 24, 1e-3),
+            denoiser=Stage(58, 24, 1.2e-3),
             upsampler=Stage(9, 8, 1e-3, hold=0.2),
         )
     raise ValueError(f"size must be one of {', '.join(SIZES)}, got {size!r}")

@@ -45,6 +45,9 @@ LATENT_CROP = 6
 LATENT_ERROR = 0.1
 """Deviation of the noise on those latents: what the denoiser makes is never exact."""
 
+OTHER_SHAPES = 0.6
+"""How often a picture that is not square is taken, beside one that is: it costs half as much again."""
+
 PULL = 1e-3
 """Weight of the latents' square, which keeps them near the unit ball where the noise can blur them."""
 
@@ -52,6 +55,7 @@ PULL = 1e-3
 def train(recipe: Recipe, folder: Path, processes: int) -> Storybook:
     """Run what is left of every stage and return the finished model. `folder` holds pictures, states and the log."""
     folder.mkdir(parents=True, exist_ok=True)
+    torch.set_flush_denormal(True)
     data.draw_pictures(folder / "pictures", recipe.shapes, processes)
     words = captions.words()
     model = Storybook(recipe.config(len(words)), (*SPECIAL, *sorted(words)))
@@ -128,6 +132,7 @@ def encode_pictures(model: Storybook, recipe: Recipe, folder: Path) -> list[tupl
 def train_denoiser(model: Storybook, recipe: Recipe, folder: Path) -> None:
     """Learn the velocity of the latents, together with the text encoder."""
     shards = encode_pictures(model, recipe, folder)
+    weights = [latents.shape[2] == latents.shape[3] or OTHER_SHAPES for latents, _ in shards]
     head = layout.LayoutHead(model.config.denoiser.width)
     modules = nn.ModuleDict({"net": model.denoiser, "text": model.text, "layout": head})
     trainer = loop.Trainer("denoiser", recipe.denoiser, modules, folder)
@@ -138,7 +143,7 @@ def train_denoiser(model: Storybook, recipe: Recipe, folder: Path) -> None:
     def loss(step: int) -> tuple[Tensor, int]:
         rng = random.Random(step)
         generator = torch.Generator().manual_seed(step)
-        latents, first_seed = rng.choice(shards)
+        latents, first_seed = rng.choices(shards, weights)[0]
         picked = rng.sample(range(len(latents)), recipe.denoiser.batch)
         wordings = [data.word_caption(first_seed + i, rng) for i in picked]
         prompts = ["" if rng.random() < recipe.drop_text else text for text, _ in wordings]
