@@ -129,6 +129,7 @@ async def _serve(settings: "Settings", listener: socket.socket) -> None:
                 ws="none",
                 lifespan="on",
                 access_log=False,
+                log_level="error",
                 log_config=None,
                 server_header=False,
                 timeout_graceful_shutdown=GRACE_SECONDS,
