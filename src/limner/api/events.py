@@ -60,7 +60,7 @@ class Subscription:
 
 @router.get("/api/events")
 async def stream_events(request: Request) -> EventSourceResponse:
-    """An endless stream; see the top of this file."""
+    """What happens to the caller's generations, as an endless stream of server-sent events."""
     subscription = await read_subscription(request)
     feed: Feed = request.app.state.feed
     await feed.channel(subscription.namespace)  # a database that fails is an error answer, not a broken stream
