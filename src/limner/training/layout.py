@@ -1,4 +1,4 @@
-"""A second lesson for the denoiser: say, token by token, which kind and colour of thing lies there. Training only.
+"""A second lesson for the denoiser: say, token by token, what lies there and in which surroundings. Training only.
 
 Asked of a layer in the middle of the network while the picture is still noise, it can be answered only from the words,
 so the way from words to places is learned sooner than from the velocity alone. Yu et al. 2024, Representation Alignment
@@ -11,19 +11,23 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from limner.training.world.render import stand
-from limner.training.world.scene import COLOURS, KINDS, Scene
+from limner.training.world.scene import COLOURS, KINDS, NO_PLACE, PLACES, TIMES, WEATHERS, Scene
 
 NOTHING = 0
-KIND_CLASSES, COLOUR_CLASSES = len(KINDS) + 1, len(COLOURS) + 1
+CLASSES = (len(KINDS) + 1, len(COLOURS) + 1, len(PLACES) + 1, len(TIMES), len(WEATHERS))
+"""Answers there are to each question: kind, colour, place, time of day, weather."""
 
 
-def label(scene: Scene, rows: int, columns: int) -> Int64[Tensor, "2 n"]:
-    """Kind and colour at the centre of each token of a (rows, columns) grid; 0 where no subject is."""
+def label(scene: Scene, rows: int, columns: int) -> Int64[Tensor, "5 n"]:
+    """The right answers for each token of a (rows, columns) grid; kind and colour are 0 where no subject is."""
     side = min(rows, columns)
     frame = columns / side * 100, rows / side * 100
     y = (torch.arange(rows) + 0.5) / rows * frame[1]
     x = (torch.arange(columns) + 0.5) / columns * frame[0]
-    labels = torch.full((2, rows, columns), NOTHING)
+    labels = torch.full((len(CLASSES), rows, columns), NOTHING)
+    labels[2] = (*PLACES, NO_PLACE).index(scene.place)
+    labels[3] = TIMES.index(scene.time)
+    labels[4] = WEATHERS.index(scene.weather)
     for subject in scene.subjects:
         middle, base, box = stand(scene, subject, frame)
         inside = ((y > base - box) & (y < base))[:, None] & ((x - middle).abs() < box * 0.45)[None]
@@ -33,15 +37,14 @@ def label(scene: Scene, rows: int, columns: int) -> Int64[Tensor, "2 n"]:
 
 
 class LayoutHead(nn.Module):
-    """Reads kind and colour off the tokens of a middle layer; thrown away after training."""
+    """Reads the answers off the tokens of a middle layer; thrown away after training."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.read = nn.Linear(width, KIND_CLASSES + COLOUR_CLASSES)
+        self.read = nn.Linear(width, sum(CLASSES))
 
-    def forward(self, tokens: Float[Tensor, "b n d"], labels: Int64[Tensor, "b 2 n"]) -> Float[Tensor, ""]:
-        """Mean cross-entropy of both answers."""
-        kind, colour = self.read(tokens).split([KIND_CLASSES, COLOUR_CLASSES], dim=-1)
-        return F.cross_entropy(kind.flatten(0, 1), labels[:, 0].flatten()) + F.cross_entropy(
-            colour.flatten(0, 1), labels[:, 1].flatten()
-        )
+    def forward(self, tokens: Float[Tensor, "b n d"], labels: Int64[Tensor, "b 5 n"]) -> Float[Tensor, ""]:
+        """Cross-entropy of the answers, summed over the questions and averaged over the tokens."""
+        answers = self.read(tokens).flatten(0, 1).split(CLASSES, dim=-1)
+        losses = [F.cross_entropy(answer, labels[:, i].flatten()) for i, answer in enumerate(answers)]
+        return torch.stack(losses).sum()

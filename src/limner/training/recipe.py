@@ -74,9 +74,9 @@ def recipe(size: str) -> Recipe:
                 Shape("landscape", 192, 128, 8_000),
                 Shape("portrait", 128, 192, 8_000),
             ),
-            large_pictures=400,
+            large_pictures=200,
             autoencoder=Stage(9, 24, 1e-3, hold=0.2),
-            denoiser=Stage(58, 24, 1.2e-3),
-            upsampler=Stage(9, 8, 1e-3, hold=0.2),
+            denoiser=Stage(67, 24, 1.2e-3),
+            upsampler=Stage(5, 8, 1e-3, hold=0.2),
         )
     raise ValueError(f"size must be one of {', '.join(SIZES)}, got {size!r}")
