@@ -52,6 +52,11 @@ async def test_a_link_on_another_site_may_open_our_pages(client: httpx2.AsyncCli
     followed = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
     assert (await client.get("/", headers=followed)).status_code == 200
     assert (await client.get("/", headers=followed | {"Sec-Fetch-Mode": "no-cors"})).status_code == 403
+    result = "/api/repos/local/generations/file/main/x.png"
+    refusals = [
+        (await client.get(url, headers=followed)).json()["error"]["detail"] for url in (result, f"{result}?signature=0")
+    ]
+    assert ["other sites" in refusal for refusal in refusals] == [True, False]
 
 
 @pytest.mark.parametrize("key", ["Bearer abc", "Bearer", "Basic eDp5", "ox", ""])
