@@ -76,7 +76,7 @@ def recipe(size: str) -> Recipe:
             ),
             large_pictures=200,
             autoencoder=Stage(9, 24, 1e-3, hold=0.2),
-            denoiser=Stage(67, 24, 1.2e-3),
+            denoiser=Stage(67, 24, 1.2e-3, hold=0.55),
             upsampler=Stage(5, 8, 1e-3, hold=0.2),
         )
     raise ValueError(f"size must be one of {', '.join(SIZES)}, got {size!r}")
