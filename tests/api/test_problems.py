@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
+import structlog
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 from starlette.types import Message, Receive
@@ -59,7 +60,9 @@ async def test_what_nobody_expected_is_a_bare_500(app: FastAPI, client: httpx2.A
     async def breaks() -> None:
         raise ZeroDivisionError(SECRET)
 
-    answer = await client.get("/breaks")
+    with structlog.testing.capture_logs() as logged:
+        answer = await client.get("/breaks")
+    assert [(one["event"], one["path"]) for one in logged] == [("unexpected failure", "/breaks")]
     detail = check(answer, 500, "unknown_error")
     assert SECRET not in answer.text
     assert answer.headers["x-request-id"] in detail
@@ -110,7 +113,8 @@ async def test_an_answer_that_already_began_is_not_begun_again(app: FastAPI, sen
         await asyncio.sleep(30)
         return {"type": "http.disconnect"}
 
-    messages = await send_raw("GET", "/half", {"host": "localhost"}, receive)
+    with structlog.testing.capture_logs():
+        messages = await send_raw("GET", "/half", {"host": "localhost"}, receive)
     assert [message["type"] for message in messages] == ["http.response.start", "http.response.body"]
 
 

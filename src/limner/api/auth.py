@@ -71,7 +71,7 @@ def split_host(host: str) -> str | None:
 
 
 def opens_a_page(headers: Headers, scope: Scope) -> bool:
-    """Whether a user followed a link to a page or a signed picture: shown to them, unreadable for the site it stood on."""
+    """Whether a user followed a link to a page or a signed picture: they see it, the site it stood on cannot."""
     path: str = scope["path"]
     signed = path.startswith("/api/repos/") and b"signature=" in scope.get("query_string", b"")
     shown = path in PAGE_PATHS or path.startswith("/docs/") or signed
