@@ -132,6 +132,8 @@ def encode_pictures(model: Storybook, recipe: Recipe, folder: Path) -> list[tupl
 def train_denoiser(model: Storybook, recipe: Recipe, folder: Path) -> None:
     """Learn the velocity of the latents, together with the text encoder."""
     shards = encode_pictures(model, recipe, folder)
+    # An error weighs what it does to the raw latents, and so to the picture; half of the channels hold faint detail.
+    visible = model.autoencoder.std.square() / model.autoencoder.std.square().mean()
     weights = [latents.shape[2] == latents.shape[3] or OTHER_SHAPES for latents, _ in shards]
     head = layout.LayoutHead(model.config.denoiser.width)
     modules = nn.ModuleDict({"net": model.denoiser, "text": model.text, "layout": head})
@@ -156,7 +158,8 @@ def train_denoiser(model: Storybook, recipe: Recipe, folder: Path) -> None:
         grid = [side // model.config.denoiser.patch for side in image.shape[2:]]
         labels = torch.stack([layout.label(data.scene_of(first_seed + i), grid[0], grid[1]) for i in picked])
         told = LAYOUT_WEIGHT * head(seen["tokens"], labels)
-        return (made - flow.velocity(image, noise)).square().mean() + told, len(image)
+        error = (made - flow.velocity(image, noise)).square().mean(dim=(0, 2, 3))
+        return (visible * error).mean() + told, len(image)
 
     def sample(average: nn.ModuleDict) -> None:
         shown = deepcopy(model)
