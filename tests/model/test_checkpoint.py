@@ -32,5 +32,7 @@ def test_a_saved_and_loaded_checkpoint_gives_equal_pixels(toy: Storybook, tmp_pa
 
 def test_a_file_that_is_not_a_checkpoint_is_refused(tmp_path: Path) -> None:
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
-    with pytest.raises(ValueError, match="not a storybook checkpoint"):
-        checkpoint.load(tmp_path / "other.safetensors")
+    (tmp_path / "text.safetensors").write_bytes(b"no weights at all")
+    for name in ("other.safetensors", "text.safetensors"):
+        with pytest.raises(ValueError, match="not a storybook checkpoint"):
+            checkpoint.load(tmp_path / name)

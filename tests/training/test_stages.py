@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from limner.errors import InvalidRequest
 from limner.model import checkpoint
 from limner.training import evaluate, recipe, stages
 from limner.training.recipe import Stage
@@ -31,7 +32,13 @@ def test_the_tiny_recipe_makes_a_checkpoint_that_draws(tmp_path: Path) -> None:
     assert picture.shape == (128, 128, 4)
     assert (picture[..., 3] == 255).all()
 
+    further = stages.train(blink, tmp_path / "further", processes=2, start=tmp_path / "toy.safetensors")
+    encoders = (told.autoencoder.encoder.state_dict() for told in (further, loaded))
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(*(e.values() for e in encoders), strict=True))
+    with pytest.raises(InvalidRequest, match="other words or sizes"):
+        stages.train(recipe.recipe("small"), tmp_path / "run", 2, start=tmp_path / "toy.safetensors")
+
 
 def test_an_unknown_size_is_refused_with_the_ones_there_are() -> None:
-    with pytest.raises(ValueError, match="tiny, small"):
+    with pytest.raises(InvalidRequest, match="tiny, small"):
         recipe.recipe("giant")

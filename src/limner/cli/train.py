@@ -20,6 +20,9 @@ def register(app: typer.Typer) -> None:
         output: Annotated[Path, typer.Option("--output", "-o", help="Checkpoint to write, .safetensors.")] = Path(
             "storybook.safetensors"
         ),
+        start: Annotated[
+            Path | None, typer.Option("--from", exists=True, help="Checkpoint to go on from; its encoder stays.")
+        ] = None,
         processes: Annotated[int, typer.Option(min=1, help="Processes that draw the pictures.")] = 2,
     ) -> None:
         """Train storybook on pictures that Limner draws itself. Stopped and started again, it goes on."""
@@ -29,11 +32,7 @@ def register(app: typer.Typer) -> None:
             raise typer.BadParameter("training needs the extra `train`: pip install 'limner[train]'") from cause
         from limner.training import evaluate, recipe, stages
 
-        try:
-            chosen = recipe.recipe(size)
-        except ValueError as cause:
-            raise typer.BadParameter(str(cause)) from cause
-        model = stages.train(chosen, folder, processes)
+        model = stages.train(recipe.recipe(size), folder, processes, start)
         stages.export(model, output)
         evaluate.write_sheets(model, output.with_suffix(".png"), steps=14, guidance=3.0)
         print(f"{output}, its card {output.with_suffix('.json')} and its sheets {output.with_suffix('.png')}")

@@ -3,29 +3,22 @@
 import json
 import tomllib
 from pathlib import Path
-from typing import Any
 
 from limner.engines.card import ModelCard
 from limner.engines.registry import Registration
 
 _OFFERED = Path(__file__).parent / "storybook.toml"
 _TRAINED = Path(__file__).parent.parent / "weights" / "storybook.json"
-_UNTRAINED: dict[str, Any] = {
-    "vocabulary": [],
-    "parameters": 0,
-    "trained_at": "2026-11-22",
-    "config": {"text": {"length": 40}},
-}
 _MARKS = 2
 """Tokens that the engine sets before the words of a prompt."""
 
 
 def _make_card() -> ModelCard:
     offered = tomllib.loads(_OFFERED.read_text(encoding="utf-8"))
-    trained = json.loads(_TRAINED.read_text(encoding="utf-8")) if _TRAINED.exists() else _UNTRAINED
+    trained = json.loads(_TRAINED.read_text(encoding="utf-8"))
     return ModelCard(
         **offered,
-        vocabulary=trained["vocabulary"] or None,
+        vocabulary=trained["vocabulary"],
         parameters=trained["parameters"],
         released_at=trained["trained_at"],
         max_prompt_words=trained["config"]["text"]["length"] - _MARKS,

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
@@ -53,11 +53,14 @@ def save(model: Storybook, path: Path) -> None:
 
 def load(path: Path) -> Storybook:
     """Read a model, in single precision and ready to run; ValueError if the file is not one of ours."""
-    with safe_open(path, framework="pt") as file:
-        header = json.loads((file.metadata() or {}).get("limner", "{}"))
-        if header.get("format") != FORMAT:
-            raise ValueError(f"{path.name} is not a storybook checkpoint of format {FORMAT}")
-        weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get("limner", "{}"))
+            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    except SafetensorError:
+        header, weights = {}, {}
+    if header.get("format") != FORMAT:
+        raise ValueError(f"{path.name} is not a storybook checkpoint of format {FORMAT}")
     model = Storybook(_config(header["config"]), tuple(header["words"]))
     model.load_state_dict(weights)
     return model.eval().requires_grad_(False)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from limner.errors import InvalidRequest
 from limner.model.autoencoder import AutoencoderConfig
 from limner.model.checkpoint import Config
 from limner.model.network import DenoiserConfig
@@ -79,4 +80,4 @@ def recipe(size: str) -> Recipe:
             denoiser=Stage(67, 24, 1.2e-3, hold=0.55),
             upsampler=Stage(5, 8, 1e-3, hold=0.2),
         )
-    raise ValueError(f"size must be one of {', '.join(SIZES)}, got {size!r}")
+    raise InvalidRequest(f"size must be one of {', '.join(SIZES)}, not {size!r}", field="size")

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from limner.errors import InvalidRequest
 from limner.model import checkpoint, flow, pixels
 from limner.model.autoencoder import FACTOR as LATENT_FACTOR
 from limner.model.autoencoder import Autoencoder
@@ -52,17 +53,35 @@ PULL = 1e-3
 """Weight of the latents' square, which keeps them near the unit ball where the noise can blur them."""
 
 
-def train(recipe: Recipe, folder: Path, processes: int) -> Storybook:
-    """Run what is left of every stage and return the finished model. `folder` holds pictures, states and the log."""
+def train(recipe: Recipe, folder: Path, processes: int, start: Path | None = None) -> Storybook:
+    """Run what is left of every stage and return the finished model. `folder` holds pictures, states and the log.
+
+    With the checkpoint `start` the autoencoder is taken from it as it is, and the other networks learn on from there.
+    """
+    words = captions.words()
+    model = Storybook(recipe.config(len(words)), (*SPECIAL, *sorted(words)))
+    if start is not None:
+        _take_over(model, start)
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_flush_denormal(True)
     data.draw_pictures(folder / "pictures", recipe.shapes, processes)
-    words = captions.words()
-    model = Storybook(recipe.config(len(words)), (*SPECIAL, *sorted(words)))
-    train_autoencoder(model, recipe, folder)
+    if start is None:
+        train_autoencoder(model, recipe, folder)
     train_denoiser(model, recipe, folder)
     train_upsampler(model, recipe, folder)
     return model.eval().requires_grad_(False)
+
+
+def _take_over(model: Storybook, start: Path) -> None:
+    """Begin with the weights of a finished model; InvalidRequest if it knows other words or has other sizes."""
+    try:
+        finished = checkpoint.load(start)
+    except ValueError as cause:
+        raise InvalidRequest(f"--from: {cause}", field="from") from cause
+    if (finished.config, finished.tokenizer.words) != (model.config, model.tokenizer.words):
+        raise InvalidRequest(f"--from: {start.name} has other words or sizes than this recipe", field="from")
+    model.load_state_dict(finished.state_dict())
+    model.autoencoder.requires_grad_(False)
 
 
 def picture_loss(made: Tensor, truth: Tensor) -> Tensor:
