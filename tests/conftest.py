@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from limner.engines import plan, registry
 from limner.images.blobs import Blobs
@@ -24,6 +25,13 @@ Submit = Callable[..., Any]
 
 # *tiny* is installed by standing on the path (`pythonpath` in pyproject.toml); processes that tests start find it here.
 os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent / "tiny"), os.environ.get("PYTHONPATH", "")])
+
+
+@pytest.fixture(autouse=True)
+def fresh_logs() -> Iterator[None]:
+    """A command run in this process logs to that test's error stream, which is closed afterwards."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
