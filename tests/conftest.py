@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import structlog
+from PIL import Image
 
 from limner.engines import plan, registry
 from limner.images.blobs import Blobs
@@ -28,10 +29,12 @@ os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent / "tiny"),
 
 
 @pytest.fixture(autouse=True)
-def fresh_logs() -> Iterator[None]:
-    """A command run in this process logs to that test's error stream, which is closed afterwards."""
+def fresh_process() -> Iterator[None]:
+    """Put back what a server sets once for its process: where the log goes, and how large a picture may be."""
+    max_pixels = Image.MAX_IMAGE_PIXELS
     yield
     structlog.reset_defaults()
+    Image.MAX_IMAGE_PIXELS = max_pixels
 
 
 @pytest.fixture(scope="session")

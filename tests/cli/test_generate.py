@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,9 @@ def test_control_c_ends_it_cleanly(tmp_path: Path) -> None:
     # A sticker as JPEG draws a warning, which is the last line before the work.
     command = [sys.executable, "-m", "limner", "generate", "sticker steps=400 step-seconds=0.1", "--model", "tiny"]
     command += ["--output", str(tmp_path / "ox.jpg"), "--size", "64x64"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    # A shell that starts the tests in the background has Ctrl+C ignored, and children inherit that.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed) as process:  # noqa: PLW1509
         assert process.stderr is not None
         assert process.stderr.readline().startswith("warning: ")
         process.send_signal(signal.SIGINT)
