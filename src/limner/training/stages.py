@@ -100,6 +100,12 @@ def train_autoencoder(model: Storybook, recipe: Recipe, folder: Path) -> None:
     rng = np.random.default_rng(0)
     trainer = loop.Trainer("autoencoder", recipe.autoencoder, nn.ModuleDict({"net": model.autoencoder}), folder)
     if trainer.done < 1:
+        if (folder / "denoiser.pt").exists():
+            raise InvalidRequest(
+                f"{folder} holds a denoiser that learned the latents of the autoencoder as it is; training the "
+                "autoencoder on would spoil it. Use another --folder, or --from a finished checkpoint.",
+                field="folder",
+            )
         shutil.rmtree(folder / LATENTS, ignore_errors=True)  # they are this encoder's, before it learns further
 
     def loss(_step: int) -> tuple[Tensor, int]:
