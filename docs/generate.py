@@ -40,7 +40,15 @@ def settings() -> str:
     rows = []
     for name, field in Settings.model_fields.items():
         kind = str(field.annotation) if get_args(field.annotation) else getattr(field.annotation, "__name__", "")
-        kind = {"Path": "path", "str | None": "text", "str": "text", "int": "whole number", "float": "number"}[kind]
+        kind = {
+            "Path": "path",
+            "limner.settings.SecretStr | None": "text",
+            "pydantic.types.SecretStr | None": "text",
+            "str | None": "text",
+            "str": "text",
+            "int": "whole number",
+            "float": "number",
+        }[kind]
         default = "unset" if field.default is None else f"`{field.default}`"
         rows.append([f"`LIMNER_{name.upper()}`", kind, default, field.description or ""])
     intro = "Each is an environment variable; the options of `limner serve` overrule it. Read once, at the start."
@@ -86,7 +94,7 @@ def routes() -> str:
     from limner.api.app import create_app
     from limner.settings import Settings
 
-    services: Any = SimpleNamespace(events=None, hints=None, store=None, files=None, settings=Settings())
+    services: Any = SimpleNamespace(events=None, hints=None, store=None, files=None, gate=None, settings=Settings())
     found = walk(create_app(services).routes)
     rows = [
         [f"`{method}`", f"`{re.sub(':path}', '}', route.path)}`", first_line(route.endpoint.__doc__)]

@@ -13,6 +13,7 @@ from PIL import Image
 
 from limner.api.app import create_app
 from limner.api.assets import Files
+from limner.api.auth import Gate
 from limner.api.events import Subscription, follow
 from limner.api.feed import Feed
 from limner.api.parameters import QueueBody
@@ -27,6 +28,7 @@ from limner.queue.hints import Hints
 from limner.queue.store import Store
 from limner.records.assets import Assets
 from limner.records.engine import Database
+from limner.records.keys import Keys
 from limner.settings import Settings
 from limner.workers.loop import WorkerLoop
 from limner.workers.run import encode_picture, run_here
@@ -96,7 +98,7 @@ async def test_the_same_life_left_to_the_server_and_its_worker(
     settings: Settings, database: Database, store: Store, hints: Hints, blobs: Blobs
 ) -> None:
     files = Files(Assets(database), blobs, settings)
-    app = create_app(Services(settings, store, EventLog(database), hints, blobs, files))
+    app = create_app(Services(settings, store, EventLog(database), hints, blobs, files, Gate(Keys(database))))
     worker = WorkerLoop("worker-1", store, blobs, hints, settings)
     working = asyncio.create_task(worker.run())
     transport = httpx2.ASGITransport(app)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from limner.errors import InvalidRequest
@@ -14,7 +14,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="LIMNER_", frozen=True, extra="ignore")
 
     data: Path = Field(default=Path(".limner"), description="Folder of the database, the images and the worker socket.")
-    host: str = Field(default="127.0.0.1", description="Address the server listens on. Only loopback without a key.")
+    host: str = Field(default="127.0.0.1", description="Address the server listens on; any but loopback needs a key.")
     port: int = Field(default=7310, ge=0, le=65535, description="Port the server listens on; 0 picks a free one.")
     workers: int = Field(default=1, ge=0, le=64, description="Worker processes that the server starts and supervises.")
     public_url: str | None = Field(
@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     sync_timeout_seconds: float = Field(
         default=600.0, gt=0, description="Longest wait of a synchronous call in seconds."
     )
+    url: str = Field(default="http://127.0.0.1:7310", description="Server that commands such as `limner queue` ask.")
+    key: SecretStr | None = Field(default=None, description="Key that those commands send.")
     log_level: str = Field(default="INFO", description="Least severe log level that is written.")
 
     @property

@@ -11,6 +11,7 @@ from starlette.types import Message, Receive
 
 from limner.api.app import create_app
 from limner.api.assets import Files
+from limner.api.auth import Gate
 from limner.api.services import Services
 from limner.images.blobs import Blobs
 from limner.queue.events import EventLog
@@ -18,6 +19,7 @@ from limner.queue.hints import Hints
 from limner.queue.store import Store
 from limner.records.assets import Assets
 from limner.records.engine import Database
+from limner.records.keys import Keys
 from limner.settings import Settings
 from limner.workers.loop import WorkerLoop
 
@@ -37,7 +39,14 @@ def services(
 ) -> Services:
     """What the routes need, opened on the data folder of `settings`."""
     settings = settings.model_copy(update=changed)
-    return Services(settings, store, EventLog(database), hints, blobs, Files(Assets(database), blobs, settings))
+    files, gate = Files(Assets(database), blobs, settings), Gate(Keys(database))
+    return Services(settings, store, EventLog(database), hints, blobs, files, gate)
+
+
+@pytest.fixture
+def keys(services: Services) -> Keys:
+    """The keys of the server; the first one made ends its keyless mode."""
+    return services.gate.keys
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
-"""Keyless on loopback: programs of this machine may ask, web pages of other sites may not."""
+"""Who may ask. Keyless: programs of this machine, but not web pages of other sites. With a key made: who holds one."""
 
 import httpx2
 import pytest
 from starlette.datastructures import Headers
 
-from limner.api.auth import refuse, split_host
+from limner import errors
+from limner.api.auth import Gate, refuse, split_host
+from limner.records.keys import Keys
 
 OX = {"model": "tiny", "prompt": "a red ox", "size": "64x64"}
 
@@ -71,4 +73,88 @@ def test_a_malformed_host_has_no_name() -> None:
 
 def test_two_host_headers_are_refused() -> None:
     two = Headers(raw=[(b"host", b"localhost"), (b"host", b"evil.example")])
-    assert refuse(two, {"path": "/", "method": "GET"}) is not None
+    assert refuse(two, {"path": "/", "method": "GET"}, keyless=True) is not None
+    assert refuse(two, {"path": "/", "method": "GET"}, keyless=False) is not None
+
+
+async def test_with_a_key_made_nobody_enters_without_one(client: httpx2.AsyncClient, keys: Keys) -> None:
+    _, text = await keys.create("ada", ("read", "write"))
+    for wrong in (
+        {},
+        {"Authorization": text},
+        {"Authorization": f"Basic {text}"},
+        {"Authorization": f"Bearer {text}x"},
+    ):
+        answer = await client.get("/api/ai/queue", headers=wrong)
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+        assert answer.json()["status_message"] == "unauthenticated"
+    for scheme in ("Bearer", "bearer", "Bearer "):
+        answer = await client.get("/api/ai/queue", headers={"Authorization": f"{scheme} {text}"})
+        assert answer.json() == {"count": 0, "generations": []}
+
+
+async def test_what_is_open_to_all_stays_open(client: httpx2.AsyncClient, keys: Keys) -> None:
+    await keys.create("ada", ("read",))
+    example = "/api/repos/limner/examples/file/main/bloxy/bloxy_cropped_512x512.png"
+    for path in ("/", "/docs", "/health/live", "/health/ready", example):
+        assert (await client.get(path)).status_code == 200, path
+    assert "$LIMNER_KEY" in (await client.get("/")).text
+
+
+async def test_with_a_key_made_any_host_is_answered_but_no_foreign_page(client: httpx2.AsyncClient, keys: Keys) -> None:
+    _, text = await keys.create("ada", ("read",))
+    key = {"Authorization": f"Bearer {text}"}
+    assert (await client.get("/api/ai/queue", headers=key | {"host": "pictures.example"})).status_code == 200
+    for odd in ({"host": "a@b"}, {"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        assert (await client.get("/api/ai/queue", headers=key | odd)).status_code == 403
+
+
+async def test_a_key_may_do_what_its_scopes_say(client: httpx2.AsyncClient, keys: Keys) -> None:
+    _, text = await keys.create("ada", ("read",))
+    answer = await client.post("/api/ai/queue", json=OX, headers={"Authorization": f"Bearer {text}"})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (403, "forbidden")
+    assert "no scope `write`" in answer.json()["error"]["detail"]
+
+
+class Clock:
+    """A clock that a test moves on."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_a_new_or_revoked_key_shows_within_five_seconds(keys: Keys) -> None:
+    clock = Clock()
+    gate = Gate(keys, clock)
+    assert (await gate.find_caller(None, "a")).namespace == "local"
+    made, text = await keys.create("ada", ("read",))
+    clock.now = 5.0
+    with pytest.raises(errors.Unauthenticated):
+        await gate.find_caller(None, "a")
+    assert (await gate.find_caller(f"Bearer {text}", "a")).namespace == "ada"
+    await keys.revoke(made.id)
+    clock.now = 10.0
+    with pytest.raises(errors.Unauthenticated):
+        await gate.find_caller(f"Bearer {text}", "a")
+
+
+async def test_an_address_that_fails_too_often_is_told_to_wait_but_a_known_key_still_opens(keys: Keys) -> None:
+    clock = Clock()
+    gate = Gate(keys, clock)
+    _, text = await keys.create("ada", ("read",))
+    _, other = await keys.create("bob", ("read",))
+    await gate.find_caller(f"Bearer {text}", "a")
+    for _ in range(10):
+        with pytest.raises(errors.Unauthenticated):
+            await gate.find_caller("Bearer wrong", "a")
+    with pytest.raises(errors.TooBusy) as refused:
+        await gate.find_caller(f"Bearer {other}", "a")
+    assert 1 <= refused.value.retry_after_seconds <= 61
+    clock.now = 30.0
+    assert (await gate.find_caller(f"Bearer {text}", "a")).namespace == "ada"
+    assert (await gate.find_caller(f"Bearer {other}", "b")).namespace == "bob"
+    clock.now = 61.0
+    with pytest.raises(errors.Unauthenticated):
+        await gate.find_caller("Bearer wrong", "a")

@@ -19,6 +19,7 @@ from limner.cli.serve import listen, lock
 from limner.queue.hints import Hints
 from limner.queue.store import Store
 from limner.records.engine import Database
+from limner.settings import Settings
 
 STOP_SECONDS = 20.0
 """Five on a machine that does nothing else."""
@@ -122,11 +123,16 @@ def test_it_refuses_to_be_open_to_other_machines(data: Path) -> None:
     line = refused("--host", "0.0.0.0", "--data", str(data / "new"))
     assert "0.0.0.0" in line
     assert "127.0.0.1" in line
+    assert "limner keys create" in line
     assert not (data / "new").exists()
 
 
-@pytest.mark.parametrize("host", ["::", "192.0.2.1", "no such host", "", "example.invalid"])
-def test_it_listens_on_this_machine_only(host: str) -> None:
+def test_a_data_folder_without_a_key_stays_on_this_machine(settings: Settings) -> None:
+    assert "limner keys create" in refused("--host", "0.0.0.0", "--port", "0", "--data", str(settings.data))
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no such host", "", "example.invalid"])
+def test_an_address_of_another_machine_is_refused(host: str) -> None:
     with pytest.raises(errors.InvalidRequest), listen(host, 0):
         pass
 

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 
 from limner.errors import StorageFailed
-from limner.records.engine import Database, migrate
+from limner.records.engine import MIGRATIONS, Database, migrate
 from limner.records.schema import clock, counters
 from limner.settings import Settings
 
@@ -47,6 +49,22 @@ async def add(database: Database, namespace: str) -> None:
 async def names(database: Database) -> set[str]:
     async with database.read() as connection:
         return set((await connection.execute(sa.select(counters.c.namespace))).scalars())
+
+
+def test_a_database_of_the_first_version_is_brought_up_to_date_with_what_it_holds(tmp_path: Path) -> None:
+    file = tmp_path / "limner.sqlite"
+    engine = sa.create_engine(sa.URL.create("sqlite", database=str(file)))
+    with engine.begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(MIGRATIONS))
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql("INSERT INTO counters VALUES ('ada', 7, 3, 1.5)")
+    engine.dispose()
+    migrate(file)
+    raw = sqlite3.connect(file)
+    assert raw.execute("SELECT * FROM counters").fetchall() == [("ada", 7, 3, 1.5)]
+    assert raw.execute("SELECT count(*) FROM keys").fetchall() == [(0,)]
+    raw.close()
 
 
 def test_an_empty_folder_becomes_a_database_and_stays_it(tmp_path: Path) -> None:

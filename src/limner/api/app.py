@@ -54,7 +54,7 @@ def create_app(services: Services) -> FastAPI:
         # One flat list, not include_router(): a 405 must find every route of its path to name the allowed methods.
         app.router.routes.extend(router.routes)
     app.add_middleware(BodyLimit, max_bytes=services.settings.max_body_bytes)
-    app.add_middleware(Guard)
+    app.add_middleware(Guard, gate=services.gate, public_url=services.settings.public_url)
     app.add_middleware(problems.Edge)
     return app
 

@@ -1,5 +1,13 @@
-"""Who is asking, and whether a browser was tricked into asking. Keyless mode only: one namespace, loopback only."""
+"""Who is asking, what they may do, and whether a browser was tricked into asking.
 
+Until the first key is made everyone on this machine is `local` and may do everything; from then on every request needs
+a key, except for what is open to all: the pages, the health, the examples, and whoever holds a signed link.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -8,18 +16,111 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from limner import errors
 from limner.api.problems import answer_error
+from limner.records.keys import SCOPES, Keys, Right, digest
 
 NAMESPACE = "local"
-"""Owner of everything that is made without a key."""
+"""Owner of everything that is made without a key, and of a key that names no other."""
 
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 PAGE_PATHS = ("/", "/docs")
 """Pages that a link on another site may open: a navigation shows them to the user and to nobody else."""
 
+TRUST_SECONDS = 5.0
+"""How long what the table of keys said is believed: a new, expired or revoked key shows within this time."""
+MAX_TRUSTED = 10_000
+FAILURES_ALLOWED = 10
+FAILURE_SECONDS = 60.0
+"""An address that failed so often in this time is not looked up any more until it is over."""
+MAX_ADDRESSES = 10_000
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whose request it is, and what it may do."""
+
+    namespace: str
+    scopes: tuple[Right, ...]
+
+
+@dataclass
+class Gate:
+    """Finds the caller behind an Authorization header. `clock` counts seconds and never goes back."""
+
+    keys: Keys
+    clock: Callable[[], float] = time.monotonic
+    _trusted: dict[str, tuple[float, Caller]] = field(default_factory=dict)
+    _failures: dict[str, tuple[float, int]] = field(default_factory=dict)
+    _keyless_until: float = -1.0
+    _keyed: bool = False
+
+    async def is_keyless(self) -> bool:
+        """Whether no key was ever made; true for at most five seconds longer than it is."""
+        now = self.clock()
+        if not self._keyed and now >= self._keyless_until:
+            self._keyed = await self.keys.are_any()
+            self._keyless_until = now + TRUST_SECONDS
+        return not self._keyed
+
+    async def find_caller(self, authorization: str | None, address: str) -> Caller:
+        """Who sent this header from this address; Unauthenticated, or TooBusy after too many failures."""
+        if await self.is_keyless():
+            return Caller(NAMESPACE, SCOPES)
+        scheme, _, text = (authorization or "").partition(" ")
+        text = text.strip()
+        now, known = self.clock(), digest(text)
+        if known in self._trusted:
+            until, caller = self._trusted[known]
+            if now < until:
+                return caller
+        else:  # who was let in before is looked up again, whatever others at that address did
+            self._refuse_after_failures(address, now)
+        try:
+            if scheme.lower() != "bearer" or not text:
+                raise errors.Unauthenticated("Send your key in the header `Authorization: Bearer <key>`.")
+            key = await self.keys.find(text)
+        except errors.Unauthenticated:
+            self._trusted.pop(known, None)
+            self._count_failure(address, now)
+            raise
+        caller = Caller(key.namespace, key.scopes)
+        _forget_oldest(self._trusted, MAX_TRUSTED)
+        self._trusted[known] = (now + TRUST_SECONDS, caller)
+        return caller
+
+    def _refuse_after_failures(self, address: str, now: float) -> None:
+        began, count = self._failures.get(address, (now, 0))
+        left = began + FAILURE_SECONDS - now
+        if count >= FAILURES_ALLOWED and left > 0:
+            raise errors.TooBusy(
+                f"Too many requests without a valid key came from {address}.", retry_after_seconds=int(left) + 1
+            )
+
+    def _count_failure(self, address: str, now: float) -> None:
+        began, count = self._failures.get(address, (now, 0))
+        if now - began >= FAILURE_SECONDS:
+            began, count = now, 0
+        _forget_oldest(self._failures, MAX_ADDRESSES)
+        self._failures[address] = (began, count + 1)
+
+
+def _forget_oldest(memory: dict[str, Any], limit: int) -> None:
+    while len(memory) >= limit:
+        del memory[next(iter(memory))]
+
 
 async def caller(request: Request) -> str:
-    """The namespace of the caller. Without keys everyone on this machine is `local`; any Authorization is accepted."""
-    return NAMESPACE
+    """The namespace of the caller; Unauthenticated without a valid key, Forbidden if it may not do such a thing."""
+    return await allow(request, "read" if request.method in ("GET", "HEAD") else "write")
+
+
+async def allow(request: Request, scope: Right) -> str:
+    """The namespace of a caller whose key has the scope; Forbidden names the scope that is missing."""
+    gate: Gate = request.app.state.services.gate
+    address = request.client.host if request.client else "unknown"
+    found = await gate.find_caller(request.headers.get("authorization"), address)
+    if scope not in found.scopes:
+        raise errors.Forbidden(f"This key has no scope `{scope}`; it has {', '.join(found.scopes)}.")
+    return found.namespace
 
 
 def require_own(namespace: str, wanted: str | None, field: str) -> None:
@@ -29,30 +130,38 @@ def require_own(namespace: str, wanted: str | None, field: str) -> None:
 
 
 class Guard:
-    """Refuses requests for foreign host names (DNS rebinding) and those a foreign site made a browser send."""
+    """Refuses what a foreign site made a browser send and, keyless, foreign host names (DNS rebinding)."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, gate: Gate, public_url: str | None) -> None:
         self.app = app
+        self.gate = gate
+        self.public_host = urlsplit(public_url or "").netloc.lower()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 403."""
         if scope["type"] == "http":
-            refusal = refuse(Headers(scope=scope), scope)
+            try:
+                refusal = refuse(Headers(scope=scope), scope, self.public_host, keyless=await self.gate.is_keyless())
+            except errors.StorageFailed as error:
+                await answer_error(error)(scope, receive, send)
+                return
             if refusal is not None:
                 await answer_error(refusal)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
 
-def refuse(headers: Headers, scope: Scope) -> errors.Forbidden | None:
+def refuse(headers: Headers, scope: Scope, public_host: str = "", *, keyless: bool) -> errors.Forbidden | None:
     """Why this request may not pass, or None if it may."""
     hosts = headers.getlist("host")
-    if len(hosts) != 1 or split_host(hosts[0]) not in LOCAL_HOSTS:
+    name = split_host(hosts[0]) if len(hosts) == 1 else None
+    if keyless and name not in LOCAL_HOSTS:
         return errors.Forbidden("The Host header must be 127.0.0.1, localhost or [::1].")
-    own = hosts[0].lower()
-    for origin in headers.getlist("origin"):
-        if origin.lower() not in (f"http://{own}", f"https://{own}"):
-            return errors.Forbidden("Requests from web pages of other origins are refused.")
+    if name is None:
+        return errors.Forbidden("The request needs one Host header that names a host.")
+    own = {f"{scheme}://{host}" for scheme in ("http", "https") for host in (hosts[0].lower(), public_host)}
+    if any(origin.lower() not in own for origin in headers.getlist("origin")):
+        return errors.Forbidden("Requests from web pages of other origins are refused.")
     if headers.get("sec-fetch-site", "").strip().lower() == "cross-site" and not opens_a_page(headers, scope):
         return errors.Forbidden("Requests from web pages of other sites are refused.")
     return None

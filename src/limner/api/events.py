@@ -19,6 +19,7 @@ from limner.api.auth import caller
 from limner.api.feed import Feed
 from limner.api.queries import read_integer, read_one, read_query, read_words
 from limner.api.services import base_url, services_of
+from limner.errors import CallerError
 from limner.queue.states import ENDING
 from limner.wire import Event
 
@@ -65,11 +66,24 @@ async def stream_events(request: Request) -> EventSourceResponse:
     feed: Feed = request.app.state.feed
     await feed.channel(subscription.namespace)  # a database that fails is an error answer, not a broken stream
     return EventSourceResponse(
-        follow(feed, services_of(request).files, subscription),
+        while_allowed(request, follow(feed, services_of(request).files, subscription)),
         ping=KEEP_ALIVE_SECONDS,
         ping_message_factory=keep_alive,
         sep="\n",
     )
+
+
+async def while_allowed(
+    request: Request, messages: AsyncGenerator[ServerSentEvent, None]
+) -> AsyncGenerator[ServerSentEvent, None]:
+    """The messages, until the key of the request expires or is revoked: a stream may be open for days."""
+    async with contextlib.aclosing(messages):
+        async for message in messages:
+            try:
+                await caller(request)
+            except CallerError:
+                return
+            yield message
 
 
 async def read_subscription(request: Request) -> Subscription:

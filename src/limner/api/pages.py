@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from limner import __version__
-from limner.api.services import base_url
+from limner.api.services import base_url, services_of
 from limner.engines.registry import cards
 from limner.errors import NotFound
 
@@ -44,7 +44,7 @@ HOME = """<h1>Limner</h1>
 <p>The answer names the picture's URL under <code>image_url</code>; open it in a browser.</p>
 <p>Reference: <a href="/docs">/docs</a>. Models: <a href="/api/ai/models">/api/ai/models</a>.</p>"""
 
-CURL = """curl -s {base}/api/ai/images/generate \\
+CURL = """curl -s {base}/api/ai/images/generate \\{key}
   -H 'Content-Type: application/json' \\
   -d '{{"model": "{model}", "prompt": "a red ox on a snowy road"}}'"""
 
@@ -75,7 +75,8 @@ async def home(request: Request) -> HTMLResponse:
         f"{html.escape(card.summary)}</li>"
         for card in cards().values()
     )
-    curl = html.escape(first_call(base_url(request)))
+    keyed = not await services_of(request).gate.is_keyless()
+    curl = html.escape(first_call(base_url(request), keyed=keyed))
     return _page("Limner", HOME.format(version=__version__, models=models, curl=curl))
 
 
@@ -100,10 +101,11 @@ async def page(name: str) -> PlainTextResponse:
     return PlainTextResponse(file.read_text(encoding="utf-8"))
 
 
-def first_call(base: str) -> str:
-    """A curl call, ready to paste, that makes a picture with the first model installed."""
+def first_call(base: str, *, keyed: bool) -> str:
+    """A curl call, ready to paste, that makes a picture with the first model installed; `keyed` sends $LIMNER_KEY."""
     names = list(cards())
-    return CURL.format(base=base, model="storybook" if "storybook" in names else names[0])
+    key = '\n  -H "Authorization: Bearer $LIMNER_KEY" \\' if keyed else ""
+    return CURL.format(base=base, key=key, model="storybook" if "storybook" in names else names[0])
 
 
 @cache

@@ -46,6 +46,8 @@ def answer_error(error: errors.LimnerError) -> JSONResponse:
     headers = None
     if isinstance(error, errors.TooBusy):
         headers = {"Retry-After": str(error.retry_after_seconds)}
+    if isinstance(error, errors.Unauthenticated):
+        headers = {"WWW-Authenticate": "Bearer"}
     return answer(error.status, error.code, error.title, error.message, headers)
 
 

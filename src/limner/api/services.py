@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from limner.api.assets import Files
+from limner.api.auth import Gate
 from limner.images.blobs import Blobs
 from limner.queue.events import EventLog
 from limner.queue.hints import Hints
@@ -23,6 +24,7 @@ class Services:
     hints: Hints
     blobs: Blobs
     files: Files
+    gate: Gate
     live_workers: Callable[[], int] = lambda: 0
 
 

@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from limner import __version__, errors
-from limner.cli import edit, generate, queue, serve, train, worker
+from limner.cli import edit, generate, keys, queue, serve, train, worker
 
 app = typer.Typer(
     name="limner",
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (serve, worker, generate, edit, queue, train):
+for command in (serve, worker, generate, edit, queue, keys, train):
     command.register(app)
 
 

@@ -10,9 +10,8 @@ from limner import errors
 if TYPE_CHECKING:
     import httpx2
 
-Url = Annotated[str, typer.Option(help="Address of the server.")]
+Url = Annotated[str | None, typer.Option(help="Address of the server; left out, LIMNER_URL or this machine's.")]
 Id = Annotated[str, typer.Argument(help="Id of the generation.")]
-DEFAULT_URL = "http://127.0.0.1:7310"
 
 
 def register(app: typer.Typer) -> None:
@@ -21,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
     @queue.command("list")
     def list_(
-        url: Url = DEFAULT_URL,
+        url: Url = None,
         status: Annotated[str | None, typer.Option(help="Only this state; left out, queued and processing.")] = None,
     ) -> None:
         """One line per generation: id, state, model, prompt."""
@@ -30,24 +29,30 @@ def register(app: typer.Typer) -> None:
             print(generation["generation_id"], generation["status"], generation["model_name"], prompt[:80], sep="\t")
 
     @queue.command()
-    def get(id: Id, url: Url = DEFAULT_URL) -> None:
+    def get(id: Id, url: Url = None) -> None:
         """Everything known of one generation, as JSON."""
         print(json.dumps(ask("GET", url, f"/{id}", {}), indent=2, ensure_ascii=False))
 
     @queue.command()
-    def cancel(id: Id, url: Url = DEFAULT_URL) -> None:
+    def cancel(id: Id, url: Url = None) -> None:
         """Cancel one generation; no effect on one that has ended."""
         ask("DELETE", url, f"/{id}", {})
 
     app.add_typer(queue, name="queue")
 
 
-def ask(method: str, url: str, path: str, parameters: dict[str, str]) -> dict[str, Any]:
-    """One call to the queue's routes; the server's own words become the error."""
+def ask(method: str, url: str | None, path: str, parameters: dict[str, str]) -> dict[str, Any]:
+    """One call to the queue's routes, with the key of LIMNER_KEY; the server's own words become the error."""
     import httpx2
 
+    from limner.settings import Settings
+
+    settings = Settings.read(url=url)
+    url, key = settings.url, settings.key
+    headers = {} if key is None else {"Authorization": f"Bearer {key.get_secret_value()}"}
+    address = f"{url.rstrip('/')}/api/ai/queue{path}"
     try:
-        answer = httpx2.request(method, f"{url.rstrip('/')}/api/ai/queue{path}", params=parameters, timeout=30)
+        answer = httpx2.request(method, address, params=parameters, headers=headers, timeout=30)
         body = answer.json()
     except httpx2.HTTPError:
         raise errors.StorageFailed(f"No server answers at {url}; start one with `limner serve`.") from None

@@ -4,6 +4,7 @@ It composes the rooms below and minds signals; what a request does is in `api`. 
 """
 
 import asyncio
+import errno
 import fcntl
 import gc
 import ipaddress
@@ -14,11 +15,12 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from limner import errors
+from limner.cli import terminal
 
 if TYPE_CHECKING:
     from limner.api.services import Services
@@ -36,7 +38,7 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def serve(
         host: Annotated[
-            str | None, typer.Option(help="Address to listen on; loopback only, since no key is asked.")
+            str | None, typer.Option(help="Address to listen on; any but loopback needs a key (limner keys create).")
         ] = None,
         port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
         data: Annotated[
@@ -59,6 +61,8 @@ def run(settings: "Settings") -> None:
     """Serve until a signal comes. Whatever keeps the server from starting is a LimnerError of one line."""
     import uvloop
 
+    if not is_loopback(settings.host) and not settings.database_file.exists():
+        raise needs_a_key(settings)
     with (
         listen(settings.host, settings.port) as listener,
         lock(settings.data),
@@ -70,33 +74,52 @@ def run(settings: "Settings") -> None:
 
 @contextmanager
 def listen(host: str, port: int) -> Iterator[socket.socket]:
-    """A socket bound to a loopback address; InvalidRequest for any other address, Conflict if the port is taken."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    except (OSError, UnicodeError):
-        raise errors.InvalidRequest(f"--host {host} is not an address of this machine.") from None
-    if not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback:
-        raise errors.InvalidRequest(
-            f"--host {host} would let other machines in, and without keys anyone could use this server. "
-            "Use 127.0.0.1 (keys come with a later version)."
-        )
+    """A socket bound to an address; InvalidRequest if it is none of this machine, Conflict if the port is taken."""
+    family, address = resolve(host, port)
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(address)
             listener.listen(BACKLOG)
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise errors.InvalidRequest(f"--host {host} is not an address of this machine.") from None
             raise errors.Conflict(
                 f"Port {port} on {host} cannot be used: {error.strerror}. Choose another --port."
             ) from None
         yield listener
 
 
+def resolve(host: str, port: int) -> tuple[int, Any]:
+    """The address family and the address to bind to; InvalidRequest if the name stands for none."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host or "-", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (OSError, UnicodeError):
+        raise errors.InvalidRequest(f"--host {host} is not an address of this machine.") from None
+    return family, address
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs of this machine can reach what listens there."""
+    _, address = resolve(host, 0)
+    return ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback
+
+
+def needs_a_key(settings: "Settings") -> errors.InvalidRequest:
+    """Why a server without a key stays on loopback."""
+    return errors.InvalidRequest(
+        f"--host {settings.host} lets other machines in, and without a key anyone could use this server. "
+        f"Make one first (limner keys create --data {settings.data}), or use 127.0.0.1."
+    )
+
+
 @contextmanager
 def lock(data: Path) -> Iterator[None]:
     """The data folder (made with mode 0700 if missing), held by this process alone; Conflict names who holds it."""
+    terminal.make_folder(data)
     try:
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = os.open(data / "serve.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise errors.StorageFailed(f"The data folder {data} cannot be used: {error.strerror}.") from None
@@ -121,6 +144,9 @@ async def _serve(settings: "Settings", listener: socket.socket) -> None:
 
     log = structlog.get_logger(__name__)
     async with open_services(settings) as (services, children):
+        keyed = not await services.gate.is_keyless()
+        if not keyed and not is_loopback(settings.host):
+            raise needs_a_key(settings)
         app = create_app(services)
         server = uvicorn.Server(
             uvicorn.Config(
@@ -149,7 +175,7 @@ async def _serve(settings: "Settings", listener: socket.socket) -> None:
         server.lifespan = server.config.lifespan_class(server.config)
         await server.startup([listener])
         await children.start()
-        greet(settings, listener)
+        greet(settings, listener, keyed=keyed)
         await server.main_loop()
         began = time.monotonic()
         await asyncio.gather(server.shutdown([listener]), children.stop())
@@ -160,6 +186,7 @@ async def _serve(settings: "Settings", listener: socket.socket) -> None:
 async def open_services(settings: "Settings") -> AsyncIterator[tuple["Services", "ChildProcesses"]]:
     """The rooms below, opened on the data folder, and the workers, not yet started."""
     from limner.api.assets import Files
+    from limner.api.auth import Gate
     from limner.api.services import Services
     from limner.images.blobs import Blobs
     from limner.queue.events import EventLog
@@ -167,6 +194,7 @@ async def open_services(settings: "Settings") -> AsyncIterator[tuple["Services",
     from limner.queue.store import Store
     from limner.records.assets import Assets
     from limner.records.engine import Database, migrate
+    from limner.records.keys import Keys
     from limner.workers.local import ChildProcesses
 
     await asyncio.to_thread(migrate, settings.database_file)
@@ -183,6 +211,7 @@ async def open_services(settings: "Settings") -> AsyncIterator[tuple["Services",
             hints=hints,
             blobs=blobs,
             files=Files(Assets(database), blobs, settings),
+            gate=Gate(Keys(database)),
             live_workers=lambda: sum(status.pid is not None for status in children.status()),
         )
         yield services, children
@@ -191,7 +220,7 @@ async def open_services(settings: "Settings") -> AsyncIterator[tuple["Services",
         await database.close()
 
 
-def greet(settings: "Settings", listener: socket.socket) -> None:
+def greet(settings: "Settings", listener: socket.socket, *, keyed: bool) -> None:
     """Say where the server is and how to make the first picture."""
     from limner.api.pages import first_call
 
@@ -199,5 +228,10 @@ def greet(settings: "Settings", listener: socket.socket) -> None:
     base = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
     print(f"Limner listens on {base} (data in {settings.data}).")
     print(f"Reference: {base}/docs")
-    print("No key is needed: it serves programs of this machine only, as the namespace `local`. The first picture:\n")
-    print(first_call(base), flush=True)
+    if keyed:
+        print("It asks for a key; `limner keys create` makes one. The first picture, with your key in LIMNER_KEY:\n")
+    else:
+        print(
+            "No key is needed: it serves programs of this machine only, as the namespace `local`. The first picture:\n"
+        )
+    print(first_call(base, keyed=keyed), flush=True)

@@ -33,6 +33,14 @@ def paths_of(output: Path, count: int) -> list[Path]:
     return [output.with_name(f"{output.stem}-{i}{output.suffix}") for i in range(count)]
 
 
+def make_folder(data: Path) -> None:
+    """Make a data folder, open to its owner alone, if it is missing; StorageFailed if it cannot be used."""
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise errors.StorageFailed(f"The data folder {data} cannot be used: {error.strerror}.") from None
+
+
 def read_file(path: Path) -> bytes:
     """The bytes of a file that the caller named; NotFound says which one cannot be read."""
     try:

@@ -98,3 +98,16 @@ assets = sa.Table(
 )
 sa.Index("assets_path", assets.c.namespace, assets.c.repo, assets.c.path, assets.c.number)
 sa.Index("assets_commit", assets.c.commit_id)
+
+keys = sa.Table(
+    "keys",
+    metadata,
+    sa.Column("id", sa.String(8), primary_key=True),  # public part of the key, hex
+    sa.Column("digest", sa.String(64), nullable=False),  # SHA-256 of the whole key, hex
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("namespace", sa.String(255), nullable=False),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.Double, nullable=False),
+    sa.Column("expires_at", sa.Double),
+    sa.Column("revoked_at", sa.Double),
+)

@@ -1,0 +1,67 @@
+"""One namespace never sees, lists, cancels or reads what is another's, on any route there is."""
+
+import re
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from limner.records.keys import Keys
+
+SECRET = "moonlit-owl-4711"
+OX = {"model": "tiny", "prompt": f"{SECRET} steps=2", "size": "64x64"}
+OPEN = {"/", "/docs", "/docs/{name:path}", "/health/live", "/health/ready"}
+"""Routes that show the same to everyone."""
+
+
+async def bearer(keys: Keys, namespace: str) -> dict[str, str]:
+    """Headers of a caller of this namespace who may do everything."""
+    _, text = await keys.create(namespace, ("read", "write", "admin"))
+    return {"Authorization": f"Bearer {text}"}
+
+
+async def wait_until_made(client: httpx2.AsyncClient, id: str, headers: dict[str, str]) -> str:
+    """The signed URL of a generation once it has succeeded."""
+    while True:
+        shown = (await client.get(f"/api/ai/queue/{id}", headers=headers)).json()
+        if shown["status"] == "succeeded":
+            url: str = shown["result_url"]
+            return url
+        assert shown["status"] in ("queued", "processing"), shown
+
+
+@pytest.mark.usefixtures("worker")
+async def test_every_route_keeps_namespaces_apart(app: FastAPI, client: httpx2.AsyncClient, keys: Keys) -> None:
+    ada, bob = await bearer(keys, "ada"), await bearer(keys, "bob")
+    made = (await client.post("/api/ai/queue", json=OX, headers=ada)).json()["generations"][0]["generation_id"]
+    link = await wait_until_made(client, made, ada)
+    long = OX | {"prompt": f"{SECRET} steps=900 step-seconds=0.05"}
+    running = (await client.post("/api/ai/queue", json=long, headers=ada)).json()["generations"][0]["generation_id"]
+    picture = (await client.get(link)).content
+    stored = await client.put("/api/repos/ada/art/file/main/a", files={"files[]": ("x.png", picture)}, headers=ada)
+    assert stored.status_code == 200
+    path = re.sub(r"\?.*", "", link.removeprefix(str(client.base_url)))
+    values = {"generation_id": running, "model_id": "tiny", "namespace": "ada", "revision": "main", "branch": "main"}
+
+    tried = set()
+    for route in app.routes:
+        if not isinstance(route, APIRoute) or route.path in OPEN or route.path == "/api/events":
+            continue
+        for repo, file in (("art", "a/x.png"), ("generations", path.rpartition("/")[2])):
+            url = route.path_format.format_map({**values, "repo": repo, "path": file, "folder": "a", "name": ""})
+            for method in sorted(route.methods or ()):
+                files = {"files[]": ("x.png", picture)} if method == "PUT" else None
+                body = OX | {"input_image": link.partition("?")[0]} if method == "POST" else None
+                answer = await client.request(method, url, headers=bob, files=files, json=body)
+                tried.add((method, route.path))
+                assert answer.status_code < 500, (method, url)
+                assert SECRET not in answer.text, (method, url)
+                assert answer.content != picture, (method, url)
+                if route.path.startswith(("/api/repos", "/api/ai/queue/")):
+                    assert answer.status_code in (403, 404), (method, url)
+    assert len(tried) > 10
+    assert (await client.get(f"/api/ai/queue/{running}", headers=ada)).json()["status"] in ("queued", "processing")
+    listed = (await client.get("/api/ai/queue?status=all", headers=ada)).json()["generations"]
+    assert {one["generation_id"] for one in listed} == {made, running}
+    await client.delete(f"/api/ai/queue/{running}", headers=ada)
