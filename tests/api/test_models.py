@@ -16,6 +16,17 @@ async def test_the_list_can_be_cut_to_one_developer(client: httpx2.AsyncClient) 
     assert (await client.get("/api/ai/models?developer=x")).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [("GPT-image", ["storybook"]), ("story lim", ["storybook"]), ("mona lisa", []), ("", ["storybook", "tiny"])],
+)
+async def test_a_search_finds_the_models_that_all_its_words_name(
+    client: httpx2.AsyncClient, search: str, found: list[str]
+) -> None:
+    answer = (await client.get("/api/ai/models/search", params={"search": search})).json()
+    assert sorted(model["id"] for model in answer["data"]) == found
+
+
 @pytest.mark.parametrize("id", ["gpt-image-1-5", "gpt-image-1.5"])
 async def test_an_alias_is_echoed_and_says_what_runs(client: httpx2.AsyncClient, id: str) -> None:
     model = (await client.get(f"/api/ai/models/{id}")).json()

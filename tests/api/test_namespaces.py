@@ -21,6 +21,23 @@ async def bearer(keys: Keys, namespace: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {text}"}
 
 
+async def test_every_route_that_is_not_open_to_all_asks_for_a_key(
+    app: FastAPI, client: httpx2.AsyncClient, keys: Keys
+) -> None:
+    await keys.create("ada", ("read",))
+    asked = 0
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.path not in OPEN:
+            names = re.findall(r"{(\w+)", route.path)
+            for method in sorted(route.methods or ()):
+                url = route.path_format.format_map(dict.fromkeys(names, "main"))
+                answer = await client.request(method, url, json=OX if method == "POST" else None)
+                # The eleventh failure of an address in a minute is a 429: just as shut.
+                assert answer.status_code in (401, 429), (method, url)
+                asked += 1
+    assert asked > 10
+
+
 async def wait_until_made(client: httpx2.AsyncClient, id: str, headers: dict[str, str]) -> str:
     """The signed URL of a generation once it has succeeded."""
     while True:

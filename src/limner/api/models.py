@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from limner.api.auth import caller
 from limner.api.queries import read_one, read_query
 from limner.api.services import services_of
 from limner.engines.card import ModelCard
@@ -17,15 +18,32 @@ router = APIRouter()
 @router.get("/api/ai/models")
 async def list_models(request: Request) -> JSONResponse:
     """Every installed model once, under its own id; its other names are in `aliases`."""
+    await caller(request)
     developer = read_one(read_query(request, "developer_name"), "developer_name")
     found = [card for card in cards().values() if developer is None or card.developer.lower() == developer.lower()]
+    return JSONResponse({"object": "list", "data": [_describe(request, card, card.id) for card in found]})
+
+
+@router.get("/api/ai/models/search")
+async def search_models(request: Request) -> JSONResponse:
+    """The models in whose id, aliases, name, developer, summary or description every word of `search` occurs."""
+    await caller(request)
+    words = (read_one(read_query(request, "search"), "search") or "").lower().split()
+    found = [card for card in cards().values() if all(word in _text(card) for word in words)]
     return JSONResponse({"object": "list", "data": [_describe(request, card, card.id) for card in found]})
 
 
 @router.get("/api/ai/models/{model_id:path}")
 async def get_model(request: Request, model_id: str) -> JSONResponse:
     """One model by its id or an alias, which the answer echoes."""
+    await caller(request)
     return JSONResponse(_describe(request, resolve(model_id), model_id))
+
+
+def _text(card: ModelCard) -> str:
+    """What a search looks into."""
+    said = (card.id, *card.aliases, card.display_name, card.developer, card.summary, card.description)
+    return " ".join(said).lower()
 
 
 def _describe(request: Request, card: ModelCard, id: str) -> dict[str, Any]:

@@ -57,6 +57,7 @@ ROUTES = (
     ("DELETE", "/api/ai/queue/{generation_id}", "cancel one"),
     ("GET", "/api/events", "what ends, as server-sent events"),
     ("GET", "/api/ai/models", "the models and their parameters"),
+    ("GET", "/api/ai/models/search", "the models that a text names"),
     ("GET", "/api/ai/models/{id}", "one model"),
     ("GET", "/api/repos/{namespace}/{repo}/file/{revision}/{path}", "a file"),
     ("PUT", "/api/repos/{namespace}/{repo}/file/{branch}/{folder}", "store files"),

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from fastapi import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator, model_validator
 
+from limner.api.auth import caller
 from limner.api.body import Body, read_body
 from limner.errors import InvalidRequest
 from limner.wire import ImageRequest
@@ -146,7 +147,11 @@ class QueueBody(ImageBody):
 
 
 async def read_parameters(request: Request, model: type[Body]) -> Body:
-    """The parameters in the body of `request`; what only a later version can do is refused by name."""
+    """The parameters in the body of `request`; what only a later version can do is refused by name.
+
+    Who may not ask is refused before a byte of the body is read.
+    """
+    await caller(request)
     if "idempotency-key" in request.headers:
         raise InvalidRequest("The header Idempotency-Key is not available yet.", field="Idempotency-Key")
     return await read_body(request, model)
