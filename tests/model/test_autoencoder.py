@@ -14,10 +14,10 @@ def test_calibrated_latents_have_unit_variance_and_decode_the_same(toy: Storyboo
     assert torch.allclose(toy.autoencoder.decode(latents), before, atol=1e-4)
 
 
-def test_a_latent_is_an_eighth_of_the_side_and_an_upsampled_picture_eight_times(toy: Storybook) -> None:
-    latent = toy.autoencoder.encode(torch.zeros(1, 4, 16, 24))
+def test_a_latent_is_a_sixteenth_of_the_side_and_an_upsampled_picture_eight_times(toy: Storybook) -> None:
+    latent = toy.autoencoder.encode(torch.zeros(1, 4, 32, 48))
     assert latent.shape == (1, 4, 2, 3)
-    assert toy.upsampler(toy.autoencoder.decode(latent)).shape == (1, 4, 128, 192)
+    assert toy.upsampler(toy.autoencoder.decode(latent)).shape == (1, 4, 256, 384)
 
 
 def test_an_untrained_upsampler_is_plain_interpolation(toy: Storybook) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from limner.training import loop
 from limner.training.recipe import Stage
 
-STAGE = Stage(minutes=0.02, batch=1, rate=0.05)
+STAGE = Stage(minutes=0.02, batch=1, rate=0.05, muon_rate=0.05)
 
 
 def make_modules() -> nn.ModuleDict:
@@ -27,12 +27,12 @@ def fit_line(modules: nn.ModuleDict) -> "object":
 
 
 def test_the_rate_warms_up_holds_and_falls_to_zero() -> None:
-    stage = Stage(minutes=10, batch=1, rate=1.0, hold=0.5)
-    rates = [loop.rate_at(stage, done / 100) for done in range(101)]
-    assert rates[0] < 0.1
-    assert max(rates) == pytest.approx(1.0)
-    assert rates[60] < rates[50]
-    assert rates[100] == 0
+    stage = Stage(minutes=10, batch=1, rate=1.0, muon_rate=1.0, hold=0.5)
+    shares = [loop.rate_share(stage, done / 100) for done in range(101)]
+    assert shares[0] < 0.1
+    assert max(shares) == pytest.approx(1.0)
+    assert shares[60] < shares[50]
+    assert shares[100] == 0
 
 
 def test_a_stage_learns_and_keeps_the_average_and_a_log(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_stage_that_has_ended_is_not_trained_again(tmp_path: Path) -> None:
 def test_a_run_cut_short_goes_on_from_its_last_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
     modules = make_modules()
-    first = loop.Trainer("line", Stage(minutes=5, batch=1, rate=0.05), modules, tmp_path)
+    first = loop.Trainer("line", Stage(minutes=5, batch=1, rate=0.05, muon_rate=0.05), modules, tmp_path)
     learn = fit_line(modules)
 
     def stop_at_ten(step: int) -> tuple[Tensor, int]:
@@ -69,6 +69,6 @@ def test_a_run_cut_short_goes_on_from_its_last_save(tmp_path: Path, monkeypatch:
 
     with pytest.raises(KeyboardInterrupt):
         first.run(stop_at_ten, lambda average: None)
-    again = loop.Trainer("line", Stage(minutes=5, batch=1, rate=0.05), make_modules(), tmp_path)
+    again = loop.Trainer("line", Stage(minutes=5, batch=1, rate=0.05, muon_rate=0.05), make_modules(), tmp_path)
     assert again.step == 10
     assert 0 < again.done < 1

@@ -34,5 +34,5 @@ def register(app: typer.Typer) -> None:
 
         model = stages.train(recipe.recipe(size), folder, processes, start)
         stages.export(model, output)
-        evaluate.write_sheets(model, output.with_suffix(".png"), steps=14, guidance=3.0)
+        evaluate.write_sheets(model, output.with_suffix(".png"), steps=14, guidance=2.0)
         print(f"{output}, its card {output.with_suffix('.json')} and its sheets {output.with_suffix('.png')}")

@@ -1,4 +1,4 @@
-"""An RGBA autoencoder: pictures to latents eight times smaller in each direction, and back. No diffusion here.
+"""An RGBA autoencoder: pictures to latents sixteen times smaller in each direction, and back. No diffusion here.
 
 The latent has fixed noise instead of a learned variance (a variational autoencoder with constant posterior width):
 the decoder learns to forgive the small errors that the denoiser makes. Rombach et al. 2022, High-Resolution Image
@@ -12,23 +12,24 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-FACTOR = 8
+FACTOR = 16
 """Pixels per latent in each direction."""
 
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
-    """Channel counts: of the latent, at a quarter and at an eighth of the picture's side; blocks of the decoder.
+    """Channel counts: of the latent, and at a quarter, an eighth and a sixteenth of the picture's side.
 
-    The encoder has one block where the decoder has `blocks`: it runs only in training and for edits, and must not
-    change once a denoiser has learned its latents, whereas the decoder may be trained further at any time.
+    The encoder has one block where the decoder has `blocks`, and none at a quarter: it runs only in training and for
+    edits, and must not change once a denoiser has learned its latents; the decoder may be trained on at any time.
     """
 
-    latent: int = 16
-    quarter: int = 64
+    latent: int = 32
+    quarter: int = 48
     eighth: int = 128
+    sixteenth: int = 192
     blocks: int = 2
-    noise: float = 0.05
+    noise: float = 0.1
     """Standard deviation added to the latent while training."""
 
 
@@ -57,33 +58,35 @@ class Autoencoder(nn.Module):
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         self.config = config
-        quarter, eighth, latent = config.quarter, config.eighth, config.latent
         self.encoder = nn.Sequential(
-            nn.PixelUnshuffle(4),
-            nn.Conv2d(4 * 16, quarter, 3, padding=1),
-            ResidualBlock(quarter),
-            nn.Conv2d(quarter, eighth, 2, stride=2),
-            ResidualBlock(eighth),
-            nn.GroupNorm(8, eighth),
+            nn.PixelUnshuffle(8),
+            nn.Conv2d(4 * 64, config.eighth, 3, padding=1),
+            ResidualBlock(config.eighth),
+            nn.Conv2d(config.eighth, config.sixteenth, 2, stride=2),
+            ResidualBlock(config.sixteenth),
+            nn.GroupNorm(8, config.sixteenth),
             nn.SiLU(),
-            nn.Conv2d(eighth, latent, 3, padding=1),
+            nn.Conv2d(config.sixteenth, config.latent, 3, padding=1),
         )
         self.decoder = nn.Sequential(
-            nn.Conv2d(latent, eighth, 3, padding=1),
-            *[ResidualBlock(eighth) for _ in range(config.blocks)],
-            nn.Conv2d(eighth, quarter * 4, 1),
+            nn.Conv2d(config.latent, config.sixteenth, 3, padding=1),
+            *[ResidualBlock(config.sixteenth) for _ in range(config.blocks)],
+            nn.Conv2d(config.sixteenth, config.eighth * 4, 1),
             nn.PixelShuffle(2),
-            *[ResidualBlock(quarter) for _ in range(config.blocks)],
-            nn.GroupNorm(8, quarter),
+            *[ResidualBlock(config.eighth) for _ in range(config.blocks)],
+            nn.Conv2d(config.eighth, config.quarter * 4, 1),
+            nn.PixelShuffle(2),
+            *[ResidualBlock(config.quarter) for _ in range(config.blocks)],
+            nn.GroupNorm(8, config.quarter),
             nn.SiLU(),
-            nn.Conv2d(quarter, 4 * 16, 3, padding=1),
+            nn.Conv2d(config.quarter, 4 * 16, 3, padding=1),
             nn.PixelShuffle(4),
         )
-        self.register_buffer("mean", torch.zeros(latent))
-        self.register_buffer("std", torch.ones(latent))
+        self.register_buffer("mean", torch.zeros(config.latent))
+        self.register_buffer("std", torch.ones(config.latent))
 
     def encode(self, picture: Float[Tensor, "b 4 H W"]) -> Float[Tensor, "b c h w"]:
-        """Premultiplied floats in [-1, 1] to latents of unit variance; sides must be multiples of 8 pixels."""
+        """Premultiplied floats in [-1, 1] to latents of unit variance; sides must be multiples of 16 pixels."""
         return self._standardise(self.encoder(picture))
 
     def decode(self, latent: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 4 H W"]:

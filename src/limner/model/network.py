@@ -1,8 +1,8 @@
-"""The denoiser: noisy latents, a time and text vectors in, velocity out. A transformer between two convolutions.
+"""The denoiser: noisy latents, a time and text vectors in, velocity out. A transformer; each latent is a token.
 
 Peebles and Xie 2023, Scalable Diffusion Models with Transformers, https://arxiv.org/abs/2212.09748 (adaLN-zero);
 text enters by cross-attention, and its mean also through the modulation. The convolutional stem and head, joined by a
-skip, let neighbouring patches agree on their edges, which a transformer this small does not learn by itself.
+skip, let neighbouring latents agree on what crosses their border.
 """
 
 import math
@@ -17,11 +17,10 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class DenoiserConfig:
-    """Size of the denoiser; `patch` latents in each direction make one token."""
+    """Size of the denoiser: channels of the latent, of the convolutions, of the tokens; blocks; heads."""
 
-    latent: int = 16
-    patch: int = 2
-    stem: int = 32
+    latent: int = 32
+    stem: int = 64
     width: int = 192
     depth: int = 6
     heads: int = 3
@@ -45,7 +44,11 @@ def embed_place(rows: int, columns: int) -> Float[Tensor, "n 32"]:
 
 
 class Attention(nn.Module):
-    """Multi-head attention. Vaswani et al. 2017, Attention Is All You Need, section 3.2, https://arxiv.org/abs/1706.03762"""
+    """Multi-head attention. Vaswani et al. 2017, Attention Is All You Need, section 3.2, https://arxiv.org/abs/1706.03762
+
+    Queries and keys are normed, so that high rates cannot make attention collapse onto one token. Dehghani et al. 2023,
+    Scaling Vision Transformers to 22 Billion Parameters, section 2, https://arxiv.org/abs/2302.05442
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -53,6 +56,8 @@ class Attention(nn.Module):
         self.query = nn.Linear(width, width, bias=False)
         self.key_value = nn.Linear(width, 2 * width, bias=False)
         self.out = nn.Linear(width, width)
+        self.query_norm = nn.RMSNorm(width // heads)
+        self.key_norm = nn.RMSNorm(width // heads)
 
     def forward(
         self,
@@ -64,7 +69,7 @@ class Attention(nn.Module):
         q = rearrange(self.query(x), "b n (g e) -> b g n e", g=self.heads)
         k, v = rearrange(self.key_value(context), "b m (two g e) -> two b g m e", two=2, g=self.heads)
         mask = None if present is None else present[:, None, None, :]
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        y = F.scaled_dot_product_attention(self.query_norm(q), self.key_norm(k), v, attn_mask=mask)
         out: Tensor = self.out(rearrange(y, "b g n e -> b n (g e)"))
         return out
 
@@ -103,22 +108,22 @@ class Block(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """Predicts the velocity of noisy latents of any size divisible by the patch."""
+    """Predicts the velocity of noisy latents of any size."""
 
     def __init__(self, config: DenoiserConfig) -> None:
         super().__init__()
         self.config = config
-        width, stem, patch = config.width, config.stem, config.patch
+        width, stem = config.width, config.stem
         self.stem = nn.Sequential(
             nn.Conv2d(config.latent, stem, 3, padding=1), nn.SiLU(), nn.Conv2d(stem, stem, 3, padding=1)
         )
-        self.patches_in = nn.Linear(stem * patch**2, width)
+        self.tokens_in = nn.Linear(stem, width)
         self.place = nn.Linear(32, width)
         self.time = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         self.summary = nn.Linear(width, width)
         self.blocks = nn.ModuleList([Block(width, config.heads) for _ in range(config.depth)])
         self.norm = nn.LayerNorm(width)
-        self.patches_out = nn.Linear(width, stem * patch**2)
+        self.tokens_out = nn.Linear(width, stem)
         last = nn.Conv2d(stem, config.latent, 3, padding=1)
         self.head = nn.Sequential(nn.Conv2d(2 * stem, stem, 3, padding=1), nn.SiLU(), last)
         nn.init.zeros_(last.weight)
@@ -131,18 +136,15 @@ class Denoiser(nn.Module):
         present: Bool[Tensor, "b l"],
     ) -> Float[Tensor, "b c h w"]:
         """The velocity at `x_t` and `t`, given the text."""
-        patch = self.config.patch
-        rows, columns = x_t.shape[2] // patch, x_t.shape[3] // patch
+        rows, columns = x_t.shape[2:]
         fine = self.stem(x_t)
-        x = self.patches_in(rearrange(fine, "b c (h p) (w q) -> b (h w) (c p q)", p=patch, q=patch))
+        x = self.tokens_in(rearrange(fine, "b c h w -> b (h w) c"))
         x = x + self.place(embed_place(rows, columns).to(x))
         weights = present.to(text.dtype).unsqueeze(-1)
         mean_text = (text * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
         condition = F.silu(self.time(embed_time(t, self.config.width)) + self.summary(mean_text))
         for block in self.blocks:
             x = block(x, condition, text, present)
-        coarse = rearrange(
-            self.patches_out(self.norm(x)), "b (h w) (c p q) -> b c (h p) (w q)", h=rows, p=patch, q=patch
-        )
+        coarse = rearrange(self.tokens_out(self.norm(x)), "b (h w) c -> b c h w", h=rows)
         out: Tensor = self.head(torch.cat([fine, coarse], dim=1))
         return out

@@ -5,6 +5,7 @@ so the way from words to places is learned sooner than from the velocity alone. 
 for Generation, https://arxiv.org/abs/2410.06940, align with features of another network; here the truth is known.
 """
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
@@ -22,18 +23,18 @@ def label(scene: Scene, rows: int, columns: int) -> Int64[Tensor, "5 n"]:
     """The right answers for each token of a (rows, columns) grid; kind and colour are 0 where no subject is."""
     side = min(rows, columns)
     frame = columns / side * 100, rows / side * 100
-    y = (torch.arange(rows) + 0.5) / rows * frame[1]
-    x = (torch.arange(columns) + 0.5) / columns * frame[0]
-    labels = torch.full((len(CLASSES), rows, columns), NOTHING)
+    y = (np.arange(rows) + 0.5) / rows * frame[1]
+    x = (np.arange(columns) + 0.5) / columns * frame[0]
+    labels = np.full((len(CLASSES), rows, columns), NOTHING)
     labels[2] = (*PLACES, NO_PLACE).index(scene.place)
     labels[3] = TIMES.index(scene.time)
     labels[4] = WEATHERS.index(scene.weather)
     for subject in scene.subjects:
         middle, base, box = stand(scene, subject, frame)
-        inside = ((y > base - box) & (y < base))[:, None] & ((x - middle).abs() < box * 0.45)[None]
+        inside = ((y > base - box) & (y < base))[:, None] & (np.abs(x - middle) < box * 0.45)[None]
         labels[0][inside] = KINDS.index(subject.kind) + 1
         labels[1][inside] = COLOURS.index(subject.colour) + 1
-    return labels.flatten(1)
+    return torch.from_numpy(labels.reshape(len(CLASSES), -1))
 
 
 class LayoutHead(nn.Module):

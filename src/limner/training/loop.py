@@ -8,20 +8,21 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.optim import AdamW
+from torch.optim import AdamW, Optimizer
 
+from limner.training import muon
 from limner.training.recipe import Stage
 
 WARM_SECONDS = 60.0
-SAVE_SECONDS = 120.0
+SAVE_SECONDS = 300.0
 LOG_STEPS = 20
 MAX_GRADIENT = 1.0
 
 
-def rate_at(stage: Stage, done: float) -> float:
-    """Learning rate when the fraction `done` of the stage's minutes has been used."""
+def rate_share(stage: Stage, done: float) -> float:
+    """Share of the full learning rates when the fraction `done` of the stage's minutes has been used."""
     warm = min(1.0, done * stage.minutes * 60 / min(WARM_SECONDS, stage.minutes * 6) + 0.02)
-    return stage.rate * warm * min(1.0, max(0.0, 1 - done) / (1 - stage.hold))
+    return warm * min(1.0, max(0.0, 1 - done) / (1 - stage.hold))
 
 
 class Trainer:
@@ -33,7 +34,12 @@ class Trainer:
     def __init__(self, name: str, stage: Stage, modules: nn.ModuleDict, folder: Path) -> None:
         self.name, self.stage, self.modules, self.folder = name, stage, modules, folder
         self.average = deepcopy(modules).requires_grad_(False)
-        self.optimizer = AdamW(modules.parameters(), stage.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+        matrices = list(muon.hidden_matrices(modules))
+        others = [parameter for parameter in modules.parameters() if all(parameter is not one for one in matrices)]
+        adam = AdamW(others, stage.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+        self.optimizers: list[tuple[Optimizer, float]] = [(adam, stage.rate)]
+        if matrices:
+            self.optimizers.insert(0, (muon.Muon(matrices, stage.muon_rate), stage.muon_rate))
         self.step, self.pictures, self.seconds = 0, 0, 0.0
         self.path = folder / f"{name}.pt"
         if self.path.exists():
@@ -50,21 +56,22 @@ class Trainer:
             return
         last, saved, recent = time.monotonic(), time.monotonic(), []
         while self.done < 1:
-            rate = rate_at(self.stage, self.done)
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
+            share = rate_share(self.stage, self.done)
+            for optimizer, rate in self.optimizers:
+                optimizer.param_groups[0]["lr"] = rate * share
             value, pictures = loss(self.step)
             value.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.modules.parameters(), MAX_GRADIENT)
-            self.optimizer.step()
-            self.optimizer.zero_grad()
+            for optimizer, _ in self.optimizers:
+                optimizer.step()
+                optimizer.zero_grad()
             self._follow()
             now = time.monotonic()
             self.step, self.pictures, self.seconds = self.step + 1, self.pictures + pictures, self.seconds + now - last
             last = now
             recent.append(float(value.detach()))
             if self.step % LOG_STEPS == 0:
-                self._log(sum(recent) / len(recent), rate)
+                self._log(sum(recent) / len(recent), share)
                 recent = []
             if now - saved > SAVE_SECONDS or self.done >= 1:
                 self._save()
@@ -79,14 +86,14 @@ class Trainer:
             for kept, fresh in zip(self.average.state_dict().values(), self.modules.state_dict().values(), strict=True):
                 kept.lerp_(fresh, 1 - decay)
 
-    def _log(self, loss: float, rate: float) -> None:
+    def _log(self, loss: float, share: float) -> None:
         line = {
             "stage": self.name,
             "step": self.step,
             "pictures": self.pictures,
             "seconds": round(self.seconds, 1),
             "loss": round(loss, 5),
-            "rate": round(rate, 7),
+            "rate": round(self.stage.rate * share, 7),
             "pictures_per_second": round(self.pictures / max(self.seconds, 1e-9), 1),
         }
         with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
@@ -96,7 +103,7 @@ class Trainer:
         state = {
             "modules": self.modules.state_dict(),
             "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer, _ in self.optimizers],
             "counts": (self.step, self.pictures, self.seconds),
         }
         partial = self.path.with_suffix(".part")
@@ -107,5 +114,6 @@ class Trainer:
         state = torch.load(self.path, weights_only=True)
         self.modules.load_state_dict(state["modules"])
         self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for (optimizer, _), kept in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
         self.step, self.pictures, self.seconds = state["counts"]

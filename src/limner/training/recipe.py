@@ -15,11 +15,14 @@ SIZES = ("tiny", "small")
 
 @dataclass(frozen=True)
 class Stage:
-    """One network's share of the work. The learning rate warms up, holds, and falls to zero at the end of `minutes`."""
+    """One network's share of the work. The learning rates warm up, hold, and fall to zero at the end of `minutes`."""
 
     minutes: float
     batch: int
     rate: float
+    """Of AdamW, which trains what is no hidden matrix."""
+    muon_rate: float
+    """Of Muon, which trains the hidden matrices (`muon.hidden_matrices`)."""
     hold: float = 0.4
     """Share of the minutes after which the rate starts to fall."""
     average: float = 0.999
@@ -36,6 +39,7 @@ class Recipe:
     """Pictures at eight times the side, from which the upsampler learns."""
     autoencoder: Stage
     denoiser: Stage
+    decoder: Stage
     upsampler: Stage
     text_length: int = 40
     drop_text: float = 0.1
@@ -48,8 +52,10 @@ class Recipe:
         width = 64 if tiny else 192
         heads = width // 64
         return Config(
-            autoencoder=AutoencoderConfig(quarter=16, eighth=32, blocks=1) if tiny else AutoencoderConfig(),
-            denoiser=DenoiserConfig(width=width, depth=2 if tiny else 6, heads=heads, stem=16 if tiny else 32),
+            autoencoder=AutoencoderConfig(quarter=16, eighth=32, sixteenth=32, blocks=1)
+            if tiny
+            else AutoencoderConfig(),
+            denoiser=DenoiserConfig(width=width, depth=2 if tiny else 6, heads=heads, stem=16 if tiny else 64),
             text=TextConfig(words + len(SPECIAL), self.text_length, width, depth=1 if tiny else 2, heads=heads),
             upsampler=UpsamplerConfig(channels=16 if tiny else 48, blocks=1 if tiny else 3),
             shift=self.shift,
@@ -63,21 +69,23 @@ def recipe(size: str) -> Recipe:
             size,
             shapes=(Shape("square", 128, 128, 100),),
             large_pictures=8,
-            autoencoder=Stage(0.2, 16, 2e-3),
-            denoiser=Stage(0.4, 16, 1e-3),
-            upsampler=Stage(0.1, 8, 1e-3),
+            autoencoder=Stage(0.2, 16, 2e-3, 6e-3),
+            denoiser=Stage(0.4, 16, 1e-3, 4e-3),
+            decoder=Stage(0.1, 4, 1e-3, 1e-3),
+            upsampler=Stage(0.1, 8, 1e-3, 1e-3),
         )
     if size == "small":
         return Recipe(
             size,
             shapes=(
-                Shape("square", 128, 128, 40_000),
-                Shape("landscape", 192, 128, 8_000),
-                Shape("portrait", 128, 192, 8_000),
+                Shape("square", 128, 128, 36_000),
+                Shape("landscape", 192, 128, 5_000),
+                Shape("portrait", 128, 192, 5_000),
             ),
             large_pictures=200,
-            autoencoder=Stage(25, 24, 1.5e-3, hold=0.3),
-            denoiser=Stage(180, 24, 1.2e-3, hold=0.55),
-            upsampler=Stage(10, 8, 1e-3, hold=0.2),
+            autoencoder=Stage(15, 16, 6e-3, 6e-3, hold=0.3),
+            denoiser=Stage(72, 32, 1.5e-3, 4e-3, hold=0.5, average=0.998),
+            decoder=Stage(6, 8, 2e-3, 2e-3, hold=0.2, average=0.99),
+            upsampler=Stage(5, 8, 1e-3, 2e-3, hold=0.2, average=0.99),
         )
     raise InvalidRequest(f"size must be one of {', '.join(SIZES)}, not {size!r}", field="size")

@@ -45,6 +45,8 @@ def caption(scene: Scene, rng: random.Random) -> str:
     brief = rng.random() < 0.12
     text = _subjects(scene, rng, brief)
     around = _surroundings(scene, rng, brief)
+    if len(scene.subjects) == 1 and not brief and rng.random() < 0.2:
+        around.append(_afterthought(scene.subjects[0], rng))
     opening = rng.random()
     front = ""
     if around and opening < 0.07 and scene.place != NO_PLACE:
@@ -55,6 +57,14 @@ def caption(scene: Scene, rng: random.Random) -> str:
     if not brief and rng.random() < 0.08:
         body = f"{body}, {rng.choice(tables()['endings'])}"
     return _finish(front + body, rng)
+
+
+def _afterthought(subject: Subject, rng: random.Random) -> str:
+    """Where the one subject is and what it does, said last: here `and` joins no second subject."""
+    table = tables()
+    verb: str = rng.choice(table["verbs"]["living" if subject.kind in LIVING else "thing"])
+    position: str = rng.choice(table["positions"][subject.position])
+    return f"{position} and {verb}" if rng.random() < 0.6 else position
 
 
 def _joined(phrase: str, rng: random.Random) -> str:

@@ -9,6 +9,8 @@ import random
 from dataclasses import dataclass
 
 KINDS = ("ox", "dog", "cat", "bird", "tree", "house", "car", "boat", "ball", "cube")
+KIND_SHARES = (2.4, 1.3, 1.3, 1.2, 0.9, 1.0, 0.9, 0.9, 0.5, 0.5)
+"""How often each kind is drawn, beside the others: the harder a shape is to learn, the more often it is shown."""
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "white", "black")
 POSITIONS = ("left", "centre", "right")
 SIZES = ("small", "medium", "large")
@@ -82,12 +84,20 @@ def _draw_place(rng: random.Random, subjects: tuple[Subject, ...]) -> str:
 def _draw_single(rng: random.Random, bare: bool) -> Subject:
     position = rng.choices(POSITIONS, (0.2, 0.6, 0.2) if bare else (0.3, 0.4, 0.3))[0]
     size = rng.choices(SIZES, (0.25, 0.4, 0.35))[0]
-    return _draw_subject(rng, rng.choice(KINDS), position, size, SIZE_SCALE[size])
+    return _draw_subject(rng, _draw_kind(rng), position, size, SIZE_SCALE[size])
+
+
+def _draw_kind(rng: random.Random, other_than: str = "") -> str:
+    shares = [0.0 if kind == other_than else share for kind, share in zip(KINDS, KIND_SHARES, strict=True)]
+    return rng.choices(KINDS, shares)[0]
 
 
 def _draw_pair(rng: random.Random) -> tuple[Subject, ...]:
     subjects = []
-    for kind, position in zip(rng.sample(KINDS, 2), ("left", "right"), strict=True):
+    first = _draw_kind(rng)
+    kinds = [first, _draw_kind(rng, other_than=first)]
+    rng.shuffle(kinds)
+    for kind, position in zip(kinds, ("left", "right"), strict=True):
         size = rng.choices(("small", "medium"), (0.3, 0.7))[0]
         subjects.append(_draw_subject(rng, kind, position, size, PAIR_SCALE[size]))
     return tuple(subjects)
