@@ -1,11 +1,19 @@
 """Who may ask. Keyless: programs of this machine, but not web pages of other sites. With a key made: who holds one."""
 
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from types import SimpleNamespace
+
 import httpx2
 import pytest
+from fastapi import Request
+from sse_starlette import ServerSentEvent
 from starlette.datastructures import Headers
 
 from limner import errors
 from limner.api.auth import Gate, refuse, split_host
+from limner.api.events import while_allowed
+from limner.api.services import Services
 from limner.records.keys import Keys
 
 OX = {"model": "tiny", "prompt": "a red ox", "size": "64x64"}
@@ -158,3 +166,22 @@ async def test_an_address_that_fails_too_often_is_told_to_wait_but_a_known_key_s
     clock.now = 61.0
     with pytest.raises(errors.Unauthenticated):
         await gate.find_caller("Bearer wrong", "a")
+
+
+async def test_an_open_stream_ends_with_its_key(services: Services, keys: Keys) -> None:
+    clock = Clock()
+    made, text = await keys.create("ada", ("read",))
+    state = SimpleNamespace(services=replace(services, gate=Gate(keys, clock)))
+    headers = [(b"authorization", f"Bearer {text}".encode())]
+    request = Request({"type": "http", "method": "GET", "headers": headers, "app": SimpleNamespace(state=state)})
+
+    async def messages() -> AsyncGenerator[ServerSentEvent, None]:
+        while True:
+            yield ServerSentEvent("moved")
+
+    stream = while_allowed(request, messages())
+    await anext(stream)
+    await keys.revoke(made.id)
+    await anext(stream)  # believed for five seconds more
+    clock.now = 5.0
+    assert [message async for message in stream] == []
