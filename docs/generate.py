@@ -42,7 +42,6 @@ def settings() -> str:
         kind = str(field.annotation) if get_args(field.annotation) else getattr(field.annotation, "__name__", "")
         kind = {
             "Path": "path",
-            "limner.settings.SecretStr | None": "text",
             "pydantic.types.SecretStr | None": "text",
             "str | None": "text",
             "str": "text",

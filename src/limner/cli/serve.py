@@ -93,6 +93,7 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
 def resolve(host: str, port: int) -> tuple[int, Any]:
     """The address family and the address to bind to; InvalidRequest if the name stands for none."""
     try:
+        # An empty name would stand for every address; nobody means that by it.
         family, _, _, _, address = socket.getaddrinfo(
             host or "-", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]

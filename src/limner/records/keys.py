@@ -21,7 +21,7 @@ from limner.records.schema import keys
 
 Right = Literal["read", "write", "admin"]
 SCOPES: Final[tuple[Right, ...]] = ("read", "write", "admin")
-"""What a key may allow: to look, to make and cancel and store, and to load and unload models."""
+"""What a key may allow: to look; to make, cancel and store; `admin` for the machine itself, which no route asks yet."""
 RESERVED: Final = "limner"
 """The namespace of the examples, which nobody owns."""
 MAX_NAME_CHARACTERS: Final = 100

@@ -17,7 +17,7 @@ from limner.model.network import Block
 from limner.model.text import TextBlock
 
 ROUNDS = 5
-"""Newton-Schulz iterations; after five all singular values lie between 0.7 and 1.2."""
+"""Newton-Schulz iterations; after five all but the very smallest singular values lie between 0.7 and 1.2."""
 
 
 def hidden_matrices(modules: nn.Module) -> Iterator[nn.Parameter]:
@@ -30,7 +30,7 @@ def hidden_matrices(modules: nn.Module) -> Iterator[nn.Parameter]:
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:
-    """About the nearest orthogonal matrix to each of (count, rows, columns): all singular values become about 1.
+    """About the nearest orthogonal matrix to each of (count, rows, columns): singular values become about 1.
 
     Every round multiplies x by a polynomial in x x^T, so the rounds can be run on that small square matrix alone and x
     be touched twice; a convolution is so wide that this costs a third.
