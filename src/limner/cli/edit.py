@@ -28,11 +28,9 @@ def register(app: typer.Typer) -> None:
         background: Background = "auto",
     ) -> None:
         """Edit an image as a prompt says, without a server."""
-        from limner.images.intake import read_image
-        from limner.settings import Settings
+        from limner.studio import read_pixels
 
-        settings = Settings.read()
-        rgba = read_image(terminal.read_file(image), max_pixels=settings.max_image_pixels)
+        inputs = list(read_pixels(terminal.read_file(image)))
         asked = {"model": model, "prompt": prompt, "size": size, "quality": quality, "seed": seed, "n": n}
         asked |= {"num_inference_steps": steps, "background": background, "input_fidelity": fidelity}
-        make(asked, output, format, [rgba])
+        make(asked, output, format, inputs)

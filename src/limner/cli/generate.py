@@ -1,9 +1,5 @@
-"""`limner generate`: a prompt becomes a file, here and without a server.
+"""`limner generate`: a prompt becomes a file, here and without a server. The road is that of `limner.studio`."""
 
-The road is the worker's own (intake, plan, the engine through `workers.run`, encode), without queue and database.
-"""
-
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -48,33 +44,16 @@ def register(app: typer.Typer) -> None:
 
 def make(asked: dict[str, Any], output: Path, format: str | None, inputs: list["Pixels"]) -> None:
     """Plan and run one request in this process and write its images; `asked` holds fields of ImageRequest."""
-    from limner import wire
-    from limner.engines import plan as planner
-    from limner.engines import registry
+    from limner import studio
     from limner.engines.engine import Job
-    from limner.workers import run
 
-    request = wire.ImageRequest(
-        namespace="local",
-        inputs=tuple(f"input-{i}" for i in range(len(inputs))),
-        input_sizes=tuple((rgba.shape[1], rgba.shape[0]) for rgba in inputs),
-        output_format=terminal.format_of(output, format),
-        **asked,
-    )
-    card = registry.resolve(request.model)
-    seed = secrets.randbelow(planner.MAX_SEED + 1) if request.seed is None else request.seed
-    plans = planner.plan(request, card, seed)
+    plans = studio.plan_request(asked | {"output_format": terminal.format_of(output, format)}, inputs)
     paths = terminal.paths_of(output, len(plans))
     for warning in dict.fromkeys(warning for plan in plans for warning in plan.warnings):
         terminal.note(f"warning: {warning}")
     jobs = [Job(path.name, plan, tuple(inputs)) for path, plan in zip(paths, plans, strict=True)]
-    try:
-        engine = registry.load_engine(card.id)
-        engine.load()
-        with terminal.progress_bars() as step:
-            pictures = run.run_here(engine, jobs, step)
-    except (RuntimeError, MemoryError, OSError) as cause:  # what PyTorch, and reading weights, may raise
-        raise run.error_of(cause) from None
-    for path, job in zip(paths, jobs, strict=True):
-        terminal.write_file(path, run.encode_picture(job, pictures[job.id]))
-        terminal.note(f"{path}  {job.plan.width}x{job.plan.height}  seed {job.plan.seed}")
+    with terminal.progress_bars() as step:
+        files = studio.run_jobs(jobs, step)
+    for path, plan, file in zip(paths, plans, files, strict=True):
+        terminal.write_file(path, file)
+        terminal.note(f"{path}  {plan.width}x{plan.height}  seed {plan.seed}")
