@@ -80,9 +80,9 @@ async def measure(database: Database, waiting: int) -> None:
     tell("claim of up to 4", await timed(100, claim))
     tell("held (look for cancels)", await timed(300, lambda _: store.held("w")))
     tell("heartbeat", await timed(50, lambda _: store.heartbeat("w", 15.0)))
-    tell("position", await timed(50, lambda i: store.position(taken[i])))
+    tell("position", await timed(50, lambda i: store.outlook(taken[i], 1)))
     waits = (await store.find("bench", states=("queued",), limit=1))[0]
-    tell("position of the last one", await timed(20, lambda _: store.position(waits)))
+    tell("position of the last one", await timed(20, lambda _: store.outlook(waits, 1)))
     tell("finish", await timed(len(taken), lambda i: store.finish("w", taken[i].id, 1, "x.png", ())))
     tell("cancel", await timed(1, lambda _: store.cancel("bench", waits.id)) * 2)
     tell("find, newest 100 of the live", await timed(20, lambda _: store.find("bench")))

@@ -44,6 +44,7 @@ def settings() -> str:
             "Path": "path",
             "pydantic.types.SecretStr | None": "text",
             "str | None": "text",
+            "typing.Literal['text', 'json']": "word",
             "str": "text",
             "int": "whole number",
             "float": "number",
@@ -122,7 +123,7 @@ EVENTS = {
     "media_generation_completed": (
         "always",
         "it succeeded or failed",
-        "`status`, `media_type`, `model`, `url` or `error`",
+        "`status`, `media_type`, `model`, `url` (null once the image was pruned) or `error`",
     ),
     "media_generation_cancelled": ("cancelled", "it was cancelled", "`status`, `media_type`"),
     "media_generation_started": ("started", "a worker has taken it", "`status`, `media_type`"),
@@ -130,6 +131,11 @@ EVENTS = {
         "progress",
         "a step is done; never stored, never replayed",
         "`step`, `of`, `media_type`",
+    ),
+    "media_generation_partial_image": (
+        "partial",
+        "a picture of the unfinished image can be fetched; never stored, never replayed",
+        "`index` (from 0), `of`, `url`, `media_type`",
     ),
     "gap": ("always", "events after `last_event_id` are no longer known", "`last_event_id`, `reason`"),
 }
@@ -140,7 +146,7 @@ def events() -> str:
     from limner.api import events as stream
 
     rows = []
-    for name in (*dict.fromkeys(stream.NAMES.values()), stream.PROGRESS, stream.GAP):
+    for name in (*dict.fromkeys(stream.NAMES.values()), stream.PROGRESS, stream.PARTIAL, stream.GAP):
         include, meaning, data = EVENTS[name]
         shown = include if include == "always" else f"`?include={include}`"
         rows.append([f"`{name}`", shown, meaning, data if name == stream.GAP else f"`generation_id`, {data}"])

@@ -1,5 +1,6 @@
 """What most tests need: a data folder of their own with a real database and image store, and the *tiny* engine."""
 
+import logging
 import os
 import re
 import shutil
@@ -34,6 +35,8 @@ def fresh_process() -> Iterator[None]:
     max_pixels = Image.MAX_IMAGE_PIXELS
     yield
     structlog.reset_defaults()
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(None)
     Image.MAX_IMAGE_PIXELS = max_pixels
 
 

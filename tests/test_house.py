@@ -34,7 +34,12 @@ ROOMS = {
     "resvg_py": ("training/world/", "cli/train.py"),
 }
 BROAD_EXCEPT = {"workers/loop.py", "api/problems.py", "api/app.py"}
+LOGS = r"(log|structlog\.get_logger\(.*\))\.(debug|info|warning|error|exception|critical)$"
 SYNONYMS = {"prediction", "invocation", "inference_job", "txt2img", "img2img"}
+ACTIONS = {
+    "answer", "cancel", "claim", "finish", "follow", "housekeep", "load", "reap", "renew", "requeue", "run", "serve",
+    "start", "stop", "unload", "worker_end", "worker_start",
+}  # fmt: skip
 LEAN = (
     "limner.wire", "limner.records", "limner.images", "limner.queue", "limner.engines.card", "limner.engines.plan",
     "limner.engines.registry", "limner.workers.local", "limner.api", "limner.cli.serve",
@@ -138,6 +143,20 @@ def test_source_holds_no_assert_no_print_and_nothing_left_to_do(file: Path) -> N
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "print":
             assert name(file).startswith("cli/"), f"line {node.lineno}"
     assert not re.search(r"\b(TODO|FIXME|XXX|HACK|NotImplementedError)\b", file.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=name)
+def test_a_line_of_the_log_says_its_action_in_one_word(file: Path) -> None:
+    for node in ast.walk(TREES[file]):
+        if isinstance(node, ast.Call) and re.match(LOGS, ast.unparse(node.func)):
+            [action] = [word.value for word in node.keywords if word.arg == "action"]
+            words = [action.body, action.orelse] if isinstance(action, ast.IfExp) else [action]
+            assert {ast.literal_eval(word) for word in words} <= ACTIONS, f"line {node.lineno}"
+
+
+def test_the_words_of_the_log_are_documented() -> None:
+    page = (ROOT / "docs" / "guides" / "watching.md").read_text(encoding="utf-8").partition("| action |")[2]
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == {*ACTIONS, "library"}
 
 
 @pytest.mark.parametrize("file", FILES, ids=name)

@@ -23,10 +23,12 @@ from limner.engines.plan import plan
 from limner.engines.registry import load_engine, resolve
 from limner.images.blobs import Blobs, result_path
 from limner.images.intake import read_image
+from limner.queue.census import Census
 from limner.queue.events import EventLog
 from limner.queue.hints import Hints
 from limner.queue.store import Store
 from limner.records.assets import Assets
+from limner.records.deployments import Deployments
 from limner.records.engine import Database
 from limner.records.keys import Keys
 from limner.settings import Settings
@@ -97,9 +99,10 @@ async def test_the_life_of_a_generation(
 async def test_the_same_life_left_to_the_server_and_its_worker(
     settings: Settings, database: Database, store: Store, hints: Hints, blobs: Blobs
 ) -> None:
-    files = Files(Assets(database), blobs, settings)
-    app = create_app(Services(settings, store, EventLog(database), hints, blobs, files, Gate(Keys(database))))
-    worker = WorkerLoop("worker-1", store, blobs, hints, settings)
+    files, gate, deployments = Files(Assets(database), blobs, settings), Gate(Keys(database)), Deployments(database)
+    log, census = EventLog(database), Census(database)
+    app = create_app(Services(settings, store, log, census, hints, blobs, files, gate, deployments))
+    worker = WorkerLoop("worker-1", store, deployments, blobs, hints, settings)
     working = asyncio.create_task(worker.run())
     transport = httpx2.ASGITransport(app)
     async with (

@@ -1,6 +1,7 @@
 """Every setting of the service, frozen, read once by `cli` and passed on. The only reader of the environment."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -35,6 +36,9 @@ class Settings(BaseSettings):
     url: str = Field(default="http://127.0.0.1:7310", description="Server that commands such as `limner queue` ask.")
     key: SecretStr | None = Field(default=None, description="Key that those commands send.")
     log_level: str = Field(default="INFO", description="Least severe log level that is written.")
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="How the log is written: `text` for people, `json` for one JSON object a line."
+    )
 
     @property
     def database_file(self) -> Path:

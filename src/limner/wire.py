@@ -50,6 +50,14 @@ class ImageRequest(Frozen):
     output_compression: int | None = None
     seed: int | None = None
     num_inference_steps: int | None = None
+    partial_images: int = 0
+    """How many pictures of the unfinished image are shown on the way."""
+    priority: int = 0
+    """Higher goes first among the generations of one namespace."""
+    cancel_after_seconds: float | None = None
+    idempotency_key: str | None = None
+    fingerprint: str = ""
+    """SHA-256 (hex) of what must be equal when the key comes again."""
     submitted: dict[str, Any] = Field(default_factory=dict)
     """The parameters as the caller sent them (inputs as URLs, never bytes), to be shown back."""
 
@@ -75,6 +83,7 @@ class Plan(Frozen):
     background: Background
     output_format: OutputFormat
     output_compression: int | None
+    partial_images: int = 0
     batch_key: str
     """Generations with equal keys may share one forward pass."""
     cost: float

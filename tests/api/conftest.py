@@ -14,10 +14,12 @@ from limner.api.assets import Files
 from limner.api.auth import Gate
 from limner.api.services import Services
 from limner.images.blobs import Blobs
+from limner.queue.census import Census
 from limner.queue.events import EventLog
 from limner.queue.hints import Hints
 from limner.queue.store import Store
 from limner.records.assets import Assets
+from limner.records.deployments import Deployments
 from limner.records.engine import Database
 from limner.records.keys import Keys
 from limner.settings import Settings
@@ -40,7 +42,8 @@ def services(
     """What the routes need, opened on the data folder of `settings`."""
     settings = settings.model_copy(update=changed)
     files, gate = Files(Assets(database), blobs, settings), Gate(Keys(database))
-    return Services(settings, store, EventLog(database), hints, blobs, files, gate)
+    log, census, deployments = EventLog(database), Census(database), Deployments(database)
+    return Services(settings, store, log, census, hints, blobs, files, gate, deployments)
 
 
 @pytest.fixture
@@ -85,9 +88,11 @@ def send_raw(app: FastAPI) -> SendRaw:
 
 
 @pytest.fixture
-async def worker(store: Store, blobs: Blobs, hints: Hints, settings: Settings) -> AsyncIterator[WorkerLoop]:
+async def worker(
+    store: Store, database: Database, blobs: Blobs, hints: Hints, settings: Settings
+) -> AsyncIterator[WorkerLoop]:
     """A worker that makes what is queued."""
-    loop = WorkerLoop("w-1", store, blobs, hints, settings)
+    loop = WorkerLoop("w-1", store, Deployments(database), blobs, hints, settings)
     task = asyncio.create_task(loop.run())
     yield loop
     loop.stop()

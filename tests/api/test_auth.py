@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 from limner import errors
 from limner.api.auth import Gate, refuse, split_host
 from limner.api.events import while_allowed
+from limner.api.metrics import Metrics
 from limner.api.services import Services
 from limner.records.keys import Keys
 
@@ -171,7 +172,7 @@ async def test_an_address_that_fails_too_often_is_told_to_wait_but_a_known_key_s
 async def test_an_open_stream_ends_with_its_key(services: Services, keys: Keys) -> None:
     clock = Clock()
     made, text = await keys.create("ada", ("read",))
-    state = SimpleNamespace(services=replace(services, gate=Gate(keys, clock)))
+    state = SimpleNamespace(services=replace(services, gate=Gate(keys, clock)), metrics=Metrics(services))
     headers = [(b"authorization", f"Bearer {text}".encode())]
     request = Request({"type": "http", "method": "GET", "headers": headers, "app": SimpleNamespace(state=state)})
 

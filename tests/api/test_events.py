@@ -1,6 +1,7 @@
 """The stream of events: what a reader gets at once, what comes later, and where a reader goes on after a break."""
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -10,6 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi import FastAPI
+from PIL import Image
 from sse_starlette import ServerSentEvent
 
 from limner.api.events import Subscription, follow
@@ -19,6 +21,7 @@ from limner.queue.events import EventLog
 from limner.queue.hints import Hints
 from limner.queue.store import Store
 from limner.records.engine import Database
+from limner.workers.loop import WorkerLoop
 
 Submit = Callable[..., Any]
 NEW = Subscription("local", frozenset(("succeeded", "failed")), None, 300, "http://localhost")
@@ -226,3 +229,39 @@ async def test_a_bad_wish_is_refused_by_name(client: httpx2.AsyncClient, query: 
     assert (query.partition("=")[0] or "Last-Event-ID").lower().replace("_", "-") in (
         answer.json()["error"]["detail"].lower().replace("_", "-")
     )
+
+
+async def test_partial_images_come_in_order_and_open_by_their_links(
+    app: FastAPI, client: httpx2.AsyncClient, worker: WorkerLoop
+) -> None:
+    wanted = replace(NEW, kinds=frozenset(("succeeded", "partial")), base="http://127.0.0.1:7310")
+    asked = {"model": "tiny", "prompt": "step-seconds=0.2", "size": "64x64", "partial_images": 3}
+    async with reading(app, wanted) as stream:
+        seen = asyncio.create_task(take(stream, 4))
+        answer = (await client.post("/api/ai/images/generate", json=asked)).json()
+        *partial, end = await seen
+    assert [(one["name"], one["index"], one["of"]) for one in partial] == [
+        ("media_generation_partial_image", index, 3) for index in range(3)
+    ]
+    assert end["name"] == "media_generation_completed"
+    finished = Image.open(io.BytesIO((await client.get(answer["image_url"])).content))
+    for one in partial:
+        picture = await client.get(one["url"])
+        assert (picture.status_code, picture.headers["content-type"]) == (200, "image/png")
+        shown = Image.open(io.BytesIO(picture.content))
+        assert shown.size == finished.size
+        assert shown.tobytes() != finished.tobytes()
+    stranger = await client.get(partial[0]["url"].partition("?")[0].replace("/local/", "/other/"))
+    assert stranger.status_code == 404
+
+
+async def test_no_partial_image_is_shown_to_who_does_not_ask_for_it(
+    app: FastAPI, client: httpx2.AsyncClient, worker: WorkerLoop
+) -> None:
+    asked = {"model": "tiny", "prompt": "step-seconds=0.1", "size": "64x64", "partial_images": 2}
+    async with reading(app, ALL) as stream:
+        seen = asyncio.create_task(take(stream, 3))
+        await client.post("/api/ai/images/generate", json=asked)
+        assert {one["name"] for one in await seen} <= {
+            f"media_generation_{n}" for n in ("started", "progress", "completed")
+        }

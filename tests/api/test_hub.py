@@ -3,8 +3,9 @@
 import asyncio
 import base64
 import io
+import json
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import httpx2
@@ -238,6 +239,10 @@ async def test_the_list_shows_what_has_not_ended_unless_it_is_asked(client: http
     assert await ids("status=all") == await ids("status=queued&status=cancelled") == both
     assert await ids("model=tiny&media_type=image") == [kept]
     assert await ids("model=storybook") == await ids("media_type=video") == []
+    for place in ("repo=generations", "repo=local/generations&folder=/", "repo=&folder="):
+        assert await ids(place) == [kept]
+    for elsewhere in ("repo=art", "repo=ox/generations", "folder=a", "repo=art&folder=/"):
+        assert await ids(elsewhere) == []
     assert await ids("status=all&limit=1") == [gone]
     assert await ids(f"status=all&before={gone}") == [kept]
 
@@ -247,6 +252,8 @@ async def test_the_list_shows_what_has_not_ended_unless_it_is_asked(client: http
     [
         ("status=done", "status"),
         ("limit=0", "limit"),
+        ("repo=art&limit=0", "limit"),
+        ("folder=a&folder=b", "folder"),
         ("limit=99999999999999999999", "limit"),
         ("media_type=hologram", "media_type"),
         ("colour=red", "colour"),
@@ -292,3 +299,71 @@ async def test_200_at_once_are_all_taken(client: httpx2.AsyncClient) -> None:
     ids = await asyncio.gather(*(enqueue(client) for _ in range(200)))
     assert len({id for [id] in ids}) == 200
     assert (await client.get("/api/ai/queue")).json()["count"] == 200
+
+
+async def test_a_key_makes_a_call_count_once(client: httpx2.AsyncClient, worker: WorkerLoop) -> None:
+    keyed = {"Idempotency-Key": "order 17"}
+    first = await client.post("/api/ai/images/generate", json=OX, headers=keyed)
+    again = await client.post("/api/ai/images/generate", json=dict(reversed(OX.items())), headers=keyed)
+    assert again.json()["images"][0]["generation_id"] == first.json()["images"][0]["generation_id"]
+    assert again.json()["seed"] == first.json()["seed"]
+    other = await client.post("/api/ai/images/generate", json=OX | {"seed": 1}, headers=keyed)
+    assert (other.status_code, other.json()["error"]["type"]) == (409, "conflict")
+    assert "Idempotency-Key" in other.json()["error"]["detail"]
+    elsewhere = await client.post("/api/ai/queue", json=OX, headers=keyed)
+    assert elsewhere.status_code == 409
+
+
+async def test_a_keyed_enqueue_answers_the_same_ids(client: httpx2.AsyncClient) -> None:
+    sent = [
+        client.post("/api/ai/queue", json=OX | {"num_generations": 2}, headers={"Idempotency-Key": "k"})
+        for _ in range(5)
+    ]
+    answers = await asyncio.gather(*sent)
+    assert len({answer.text for answer in answers}) == 1
+    assert (await client.get("/api/ai/queue")).json()["count"] == 2
+
+
+@pytest.mark.parametrize("key", ["", " ", "x" * 256, "\u00fc"])
+async def test_what_is_no_key_is_refused(client: httpx2.AsyncClient, key: str) -> None:
+    answer = await client.post(
+        "/api/ai/queue", json=OX, headers=httpx2.Headers({"Idempotency-Key": key}, encoding="latin-1")
+    )
+    assert answer.status_code == 400
+    assert "Idempotency-Key" in answer.json()["error"]["detail"]
+
+
+async def test_a_caller_who_hangs_up_with_a_key_finds_the_picture_later(
+    app: FastAPI, client: httpx2.AsyncClient, send_raw: SendRaw, store: Store
+) -> None:
+    body = json.dumps(OX).encode()
+    sent: Iterator[Message] = iter([{"type": "http.request", "body": body}, {"type": "http.disconnect"}])
+
+    async def receive() -> Message:
+        message = next(sent)
+        if message["type"] == "http.disconnect":
+            while not await store.find("local"):
+                await asyncio.sleep(0.01)
+        return message
+
+    headers = {"host": "127.0.0.1:7310", "content-type": "application/json", "idempotency-key": "k"}
+    await send_raw("POST", "/api/ai/images/generate", headers, receive)
+    [waiting] = await store.find("local")
+    assert waiting.state == "queued"
+
+
+async def test_a_picture_later_than_its_deadline_is_cancelled_and_its_call_told_so(
+    client: httpx2.AsyncClient, worker: WorkerLoop
+) -> None:
+    slow = {"prompt": "steps=400 step-seconds=0.05", "cancel_after_seconds": 0.5}
+    answer = await make(client, **slow)
+    assert answer.status_code == 409
+    assert answer.json()["error"]["detail"] == "The image was not ready within cancel_after_seconds."
+
+
+async def test_a_higher_priority_is_before_ones_own_others(client: httpx2.AsyncClient) -> None:
+    [usual], [urgent] = await enqueue(client), await enqueue(client, priority=3)
+    assert (await get(client, urgent))["position"] == 0
+    waiting = await get(client, usual)
+    assert (waiting["position"], waiting["eta_seconds"]) == (1, None)
+    assert (await get(client, urgent))["priority"] == 3

@@ -1,7 +1,12 @@
 """What the model routes say: the id asked for, and truthfully what runs."""
 
+import asyncio
+
 import httpx2
 import pytest
+
+from limner.records.keys import Keys
+from limner.workers.loop import WorkerLoop
 
 
 async def test_the_list_holds_every_model_once(client: httpx2.AsyncClient) -> None:
@@ -45,3 +50,36 @@ async def test_an_unknown_model_is_named(client: httpx2.AsyncClient, id: str) ->
     answer = await client.get(f"/api/ai/models/{id}")
     assert answer.status_code == 404
     assert answer.json()["error"]["message"] == f"Model not found: {id.replace('%2F', '/')}"
+
+
+async def status(client: httpx2.AsyncClient) -> str:
+    """How *tiny* stands."""
+    model = (await client.get("/api/ai/models/tiny")).json()
+    return str(model["deployments"][0]["status"])
+
+
+async def test_a_model_is_loaded_and_unloaded_by_order_and_loaded_by_need(
+    client: httpx2.AsyncClient, worker: WorkerLoop
+) -> None:
+    assert await status(client) == "inactive"
+    for verb, becomes in (("activate", "active"), ("deactivate", "inactive")):
+        answer = await client.post(f"/api/ai/models/tiny/{verb}")
+        assert (answer.status_code, answer.json()["id"]) == (200, "tiny")
+        async with asyncio.timeout(20):
+            while await status(client) != becomes:
+                await asyncio.sleep(0.05)
+    made = await client.post("/api/ai/images/generate", json={"model": "tiny", "prompt": "an ox", "size": "64x64"})
+    assert made.status_code == 200
+    assert await status(client) == "active"
+
+
+async def test_only_an_admin_loads_and_unloads(client: httpx2.AsyncClient, keys: Keys) -> None:
+    _, text = await keys.create("ada", ("read", "write"))
+    for verb in ("activate", "deactivate"):
+        answer = await client.post(f"/api/ai/models/tiny/{verb}", headers={"Authorization": f"Bearer {text}"})
+        assert (answer.status_code, "admin" in answer.json()["error"]["detail"]) == (403, True)
+
+
+async def test_an_unknown_model_is_not_loaded(client: httpx2.AsyncClient) -> None:
+    answer = await client.post("/api/ai/models/mona-lisa/activate")
+    assert (answer.status_code, answer.json()["error"]["message"]) == (404, "Model not found: mona-lisa")

@@ -75,6 +75,9 @@ async def test_every_route_keeps_namespaces_apart(app: FastAPI, client: httpx2.A
                 assert answer.status_code < 500, (method, url)
                 assert SECRET not in answer.text, (method, url)
                 assert answer.content != picture, (method, url)
+                if route.path == "/metrics":  # counts what all do, and names nobody
+                    assert answer.status_code == 200
+                    assert '"ada"' not in answer.text
                 if route.path.startswith(("/api/repos", "/api/ai/queue/")):
                     assert answer.status_code in (403, 404), (method, url)
     assert len(tried) > 10
@@ -82,3 +85,15 @@ async def test_every_route_keeps_namespaces_apart(app: FastAPI, client: httpx2.A
     listed = (await client.get("/api/ai/queue?status=all", headers=ada)).json()["generations"]
     assert {one["generation_id"] for one in listed} == {made, running}
     await client.delete(f"/api/ai/queue/{running}", headers=ada)
+
+
+async def test_anothers_repository_is_as_absent_as_one_that_never_was(client: httpx2.AsyncClient, keys: Keys) -> None:
+    ada, bob = await bearer(keys, "ada"), await bearer(keys, "bob")
+    picture = (await client.get("/api/repos/limner/examples/file/main/bloxy/bloxy_cropped_512x512.png")).content
+    stored = await client.put("/api/repos/ada/art/file/main/a", files={"files[]": ("x.png", picture)}, headers=ada)
+    for route in ("dir/main", "dir/main/a", f"dir/{stored.json()['commit']['id']}", "commits/main"):
+        assert (await client.get(f"/api/repos/ada/art/{route}", headers=ada)).status_code == 200
+        there = await client.get(f"/api/repos/ada/art/{route}", headers=bob)
+        never = await client.get(f"/api/repos/ada/nil/{route}", headers=bob)
+        assert (there.status_code, never.status_code) == (404, 404)
+        assert there.text.replace("ada/art", "ada/nil") == never.text

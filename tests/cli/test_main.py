@@ -1,5 +1,7 @@
 """The command line as a whole: what it loads, what it says, how it ends. Single commands are tested beside this."""
 
+import os
+import shlex
 import subprocess
 import sys
 
@@ -16,8 +18,31 @@ def test_help_loads_no_torch_no_sqlalchemy_and_no_fastapi() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "LOADED"
-    for command in ("serve", "worker", "generate", "edit", "queue", "train"):
+    for command in ("serve", "worker", "generate", "edit", "queue", "files", "prune", "backup", "restore", "train"):
         assert f"\n  {command} " in done.stdout
+    for command in ("status", "doctor"):
+        assert f"\n  {command} " in done.stdout
+
+
+def test_completion_is_offered_for_the_shell_that_runs_it() -> None:
+    script = "_LIMNER_COMPLETE=complete_bash"
+    limner = f"{shlex.quote(sys.executable)} -m limner"
+    by_option = ["bash", "-c", f"{limner} --show-completion; true"]  # which then is not replaced by what it runs
+    assert script in subprocess.run(by_option, capture_output=True, text=True, check=True, timeout=60).stdout
+    by_name = [sys.executable, "-m", "limner"]
+    asked = os.environ | {"_LIMNER_COMPLETE": "source_bash"}  # without a shell above it
+    assert script in subprocess.run(by_name, capture_output=True, text=True, check=True, env=asked, timeout=60).stdout
+
+
+def test_completion_finds_commands_and_options() -> None:
+    def complete(*words: str) -> list[str]:
+        asked = {"_LIMNER_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+        command = [sys.executable, "-m", "limner"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | asked, timeout=60)
+        return done.stdout.split()
+
+    assert complete("limner", "sta") == ["status"]
+    assert complete("limner", "status", "--o") == ["--once"]
 
 
 def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from limner.engines.card import ModelCard, Preset
-from limner.engines.plan import plan
+from limner.engines.plan import plan, preview_steps
 from limner.errors import InvalidRequest
 from limner.wire import ImageRequest, Plan
 
@@ -296,3 +296,18 @@ def test_any_request_gives_plans_that_can_be_run_or_an_error_with_a_field() -> N
 
 def test_planning_is_pure() -> None:
     assert plans(n=4, prompt="an ox in snow") == plans(n=4, prompt="an ox in snow")
+
+
+@pytest.mark.parametrize(
+    ("steps", "wanted", "shown"),
+    [(14, 0, set()), (14, 1, {7}), (14, 3, {4, 7, 10}), (4, 3, {1, 2, 3}), (3, 3, {1, 2}), (1, 3, set())],
+)
+def test_partial_images_are_spread_evenly_and_come_before_the_end(steps: int, wanted: int, shown: set[int]) -> None:
+    assert preview_steps(one(num_inference_steps=steps, partial_images=wanted)) == shown
+
+
+@pytest.mark.parametrize("field", ["priority", "partial_images", "cancel_after_seconds"])
+def test_an_extension_out_of_range_is_refused_by_name(field: str) -> None:
+    for value in (-11, 10**7):
+        with pytest.raises(InvalidRequest, match=field):
+            plans(**{field: value})

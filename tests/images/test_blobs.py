@@ -2,12 +2,14 @@
 
 import asyncio
 import hashlib
+import os
+import uuid
 from pathlib import Path
 
 import pytest
 
 from limner.errors import NotFound, StorageFailed
-from limner.images.blobs import Blobs, result_path
+from limner.images.blobs import Blobs, preview_path, result_path
 
 PATH = "local/generations/file/main/0a1b2c3d-0000-4000-8000-000000000000.png"
 
@@ -16,11 +18,12 @@ async def test_what_is_put_is_there_and_survives_a_restart(tmp_path: Path) -> No
     await Blobs(tmp_path).put(PATH, b"picture")
     assert await Blobs(tmp_path).get(PATH) == b"picture"
     assert await Blobs(tmp_path).exists(PATH)
+    assert await Blobs(tmp_path).size(PATH) == len(b"picture")
 
 
 async def test_a_second_put_replaces_the_first(tmp_path: Path) -> None:
     blobs = Blobs(tmp_path)
-    await blobs.put(PATH, b"one", durable=False)
+    await blobs.put(PATH, b"one")
     await blobs.put(PATH, b"two")
     assert await blobs.get(PATH) == b"two"
     await blobs.delete(PATH)
@@ -32,6 +35,8 @@ async def test_what_is_not_there_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(NotFound) as missing:
         await Blobs(tmp_path).get(PATH)
     assert str(tmp_path) not in missing.value.message
+    with pytest.raises(NotFound):
+        await Blobs(tmp_path).size(PATH)
 
 
 async def test_nobody_reads_a_half_written_picture(tmp_path: Path) -> None:
@@ -93,3 +98,18 @@ def test_the_signing_key_is_secret_and_outlives_the_process(tmp_path: Path) -> N
 
 def test_another_installation_signs_otherwise(tmp_path: Path) -> None:
     assert Blobs(tmp_path / "one").sign(PATH, 1_000) != Blobs(tmp_path / "two").sign(PATH, 1_000)
+
+
+async def test_partial_images_go_when_they_are_old_and_nothing_else_does(blobs: Blobs, data: Path) -> None:
+    old, young = (preview_path("local", str(uuid.uuid4()), 0, "png") for _ in range(2))
+    for path in (old, young):
+        await blobs.put_preview(path, b"x")
+    await blobs.put(old, b"a result of that name")
+    for file in (data / "images").rglob("*.png"):
+        if file.is_relative_to(data / "images" / "_previews") and Path(old).parent.name in file.parts:
+            os.utime(file, (0, 0))
+    assert await blobs.drop_previews(600) == 1
+    assert await blobs.get_preview(young) == b"x"
+    assert await blobs.get(old) == b"a result of that name"
+    with pytest.raises(NotFound):
+        await blobs.get_preview(old)

@@ -1,6 +1,7 @@
 """What the tests of the queue need besides a database: a clock that can be stepped, and requests of any shape."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -79,8 +80,11 @@ def enqueue(store: Store) -> Enqueue:
         cost: float = 1.0,
         card: str = "tiny",
         model: str = "gpt-image-1-5",
+        **more: Any,
     ) -> list[Generation]:
-        request = ImageRequest(namespace=namespace, model=model, prompt="an ox", submitted={"prompt": "an ox", "n": n})
+        request = ImageRequest(
+            namespace=namespace, model=model, prompt="an ox", submitted={"prompt": "an ox", "n": n}, **more
+        )
         plans = [make_plan(i, key=key, cost=cost, card=card) for i in range(n)]
         return await store.submit(request, plans, 1_000_000)
 

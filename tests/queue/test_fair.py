@@ -1,5 +1,6 @@
 """Fair share: who comes next when several namespaces want more than there is."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from limner.queue.store import Store
@@ -71,7 +72,7 @@ async def test_a_refund_never_reorders_ones_own(store: Store, enqueue: Enqueue) 
     first, second, third = await enqueue("a", 3)
     await store.cancel("a", first.id)
     [fourth] = await enqueue("a")
-    assert [await store.position(g) for g in (second, third, fourth)] == [0, 1, 2]
+    assert [(await store.outlook(g, 1)).position for g in (second, third, fourth)] == [0, 1, 2]
 
 
 async def test_cancelling_what_ran_gives_no_advantage(store: Store, enqueue: Enqueue) -> None:
@@ -83,3 +84,37 @@ async def test_cancelling_what_ran_gives_no_advantage(store: Store, enqueue: Enq
         await store.cancel("a", dummy.id)
         await store.cancel("a", real.id)
     assert order.count("a") <= 9
+
+
+async def order_of(store: Store, count: int) -> list[str]:
+    """The ids of the next `count` generations, run one by one."""
+    order = []
+    for _ in range(count):
+        for taken in await store.claim("w", ["tiny"], 1, 15.0):
+            await store.finish("w", taken.id, taken.attempt, "x.png", ())
+            order.append(taken.id)
+    return order
+
+
+async def test_a_higher_priority_goes_first_among_ones_own_and_equals_keep_their_order(
+    store: Store, enqueue: Enqueue
+) -> None:
+    low, first, high, second, higher, last = [
+        (await enqueue("a", 1, priority=priority))[0].id for priority in (-1, 0, 5, 0, 6, 5)
+    ]
+    assert await order_of(store, 6) == [higher, high, last, first, second, low]
+
+
+async def test_priorities_arriving_in_one_transaction_are_heeded(store: Store, enqueue: Enqueue) -> None:
+    made = await asyncio.gather(*(enqueue("a", 2, priority=priority) for priority in (0, 3, -2, 3)))
+    ids = [[one.id for one in of_request] for of_request in made]
+    assert await order_of(store, 8) == [*ids[1], *ids[3], *ids[0], *ids[2]]
+
+
+async def test_a_high_priority_gains_nothing_against_another_namespace(store: Store, enqueue: Enqueue) -> None:
+    await enqueue("b", 20)
+    await enqueue("a", 10)
+    for _ in range(10):
+        await enqueue("a", 1, priority=10)
+    assert (await serve(store, 20)).count("a") in (9, 10, 11)
+    assert (await serve(store, 20)).count("a") in (9, 10, 11)

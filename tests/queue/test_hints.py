@@ -175,3 +175,19 @@ async def test_the_socket_is_for_its_owner_alone(data: Path) -> None:
     async with running(HintServer(data)):
         assert (data / "hints.sock").stat().st_mode & 0o777 == 0o600
     assert not (data / "hints.sock").exists()
+
+
+async def test_what_workers_say_of_their_engines_is_known_while_they_are_connected(data: Path) -> None:
+    server, first, second = HintServer(data), HintClient(data, retry_seconds=0.05), HintClient(data)
+    first.engine("storybook", "active")  # said before there is a connection, and told once there is one
+    async with running(server), running(first):
+        await meet(server, first)
+        async with running(second):
+            await meet(server, second)
+            second.engine("storybook", "deploying")
+            await meet(server, second)
+            assert server.engine_statuses("storybook") == {"active", "deploying"}
+        async with asyncio.timeout(SOON):
+            while server.engine_statuses("storybook") != {"active"}:
+                await asyncio.sleep(0.01)
+        assert server.engine_statuses("tiny") == set()

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import pytest
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from limner.errors import EngineFailed, LeaseLost, NotFound
 from limner.queue.events import EventLog
 from limner.queue.hints import Hints
+from limner.queue.states import ENDED
 from limner.queue.store import Store
 from limner.records.engine import Database
 from limner.records.schema import generations
@@ -17,6 +19,12 @@ from limner.wire import Generation, Plan
 
 Enqueue = Callable[..., Awaitable[list[Generation]]]
 CARDS = ["tiny"]
+
+
+class Clock(Protocol):
+    """The wall clock of the test."""
+
+    time: float
 
 
 def ids(found: list[Generation]) -> list[str]:
@@ -189,9 +197,9 @@ async def test_position_counts_those_that_come_before(store: Store, enqueue: Enq
     first, second = await enqueue("a", 2)
     [guest] = await enqueue("b")
     await enqueue("a", card="large")
-    assert [await store.position(g) for g in (first, second, guest)] == [0, 2, 1]
+    assert [(await store.outlook(g, 1)).position for g in (first, second, guest)] == [0, 2, 1]
     await claim(store, max_batch=1)
-    assert [await store.position(g) for g in (first, second, guest)] == [0, 1, 0]
+    assert [(await store.outlook(g, 1)).position for g in (first, second, guest)] == [0, 1, 0]
 
 
 async def test_a_move_gives_its_hints(store: Store, enqueue: Enqueue, hints: Hints) -> None:
@@ -236,3 +244,51 @@ async def test_a_plan_is_stored_as_it_was_made(database: Database, store: Store,
     async with database.read() as connection:
         stored = (await connection.execute(sa.select(generations.c.plan))).scalar_one()
     assert Plan.model_validate(stored) == queued.plan
+
+
+async def test_what_has_not_ended_by_its_deadline_is_cancelled(
+    store: Store, enqueue: Enqueue, clock: Clock, log: EventLog
+) -> None:
+    [kept] = await enqueue()
+    [running] = await enqueue(cancel_after_seconds=5.0)
+    [waiting] = await enqueue(cancel_after_seconds=7.5)
+    await store.claim("w", ["tiny"], 2, 60.0)
+    assert await store.cancel_late() == clock.time + 5
+    clock.time += 5
+    assert await store.cancel_late() == clock.time + 2.5
+    late = await store.get("a", running.id)
+    assert (late.state, late.error_message) == ("cancelled", "The image was not ready within cancel_after_seconds.")
+    assert await store.held("w") == {kept.id}
+    clock.time += 2.5
+    assert await store.cancel_late() is None
+    assert (await store.get("a", waiting.id)).state == "cancelled"
+    ended = [(event.kind, event.generation_id) for event in (await log.after("a", 0)).events if event.kind in ENDED]
+    assert ended == [("cancelled", running.id), ("cancelled", waiting.id)]
+
+
+async def test_a_deadline_after_the_end_changes_nothing(store: Store, enqueue: Enqueue, clock: Clock) -> None:
+    [made] = await enqueue(cancel_after_seconds=5.0)
+    [taken] = await store.claim("w", ["tiny"], 1, 60.0)
+    await store.finish("w", taken.id, taken.attempt, "x.png", ())
+    clock.time += 6
+    assert await store.cancel_late() is None
+    assert (await store.get("a", made.id)).state == "succeeded"
+
+
+async def test_the_pace_of_the_latest_pictures_tells_when_one_may_be_ready(
+    store: Store, enqueue: Enqueue, clock: Clock
+) -> None:
+    [first] = await enqueue(cost=2.0)
+    assert (await store.outlook(first, 1)).eta_seconds is None
+    for cost in (2.0, 4.0):
+        [taken] = await claim(store, max_batch=1)
+        clock.time += 3 * cost
+        await store.finish("w", taken.id, taken.attempt, "x.png", ())
+        await enqueue(cost=4.0)
+    await enqueue(cost=1.0, card="another")
+    await claim(store, max_batch=1)  # 4.0 run, and nothing of this card waits
+    [last], [other] = await enqueue(cost=2.0), await enqueue(cost=9.0, card="another")
+    assert await store.outlook(last, 1) == (0, 3 * (4 + 2))
+    assert await store.outlook(last, 2) == (0, 3 * (4 + 2) / 2)
+    assert (await store.outlook(last, 0)).eta_seconds is None
+    assert await store.outlook(other, 1) == (1, None)

@@ -19,6 +19,7 @@ from limner.queue.events import EventLog
 from limner.queue.hints import Hints
 from limner.queue.states import ENDED
 from limner.queue.store import Store
+from limner.records.deployments import Deployments
 from limner.records.engine import Database
 from limner.settings import Settings
 from limner.wire import Generation
@@ -30,9 +31,9 @@ PATIENCE_SECONDS = 90
 
 
 @pytest.fixture
-def loop(store: Store, blobs: Blobs, hints: Hints, settings: Settings) -> WorkerLoop:
+def loop(store: Store, database: Database, blobs: Blobs, hints: Hints, settings: Settings) -> WorkerLoop:
     """A worker that has not started yet."""
-    return WorkerLoop("w-1", store, blobs, hints, settings)
+    return WorkerLoop("w-1", store, Deployments(database), blobs, hints, settings)
 
 
 @asynccontextmanager

@@ -36,8 +36,9 @@ MAX_NAME_BYTES: Final = 255
 MAX_PATH_CHARACTERS: Final = 1_000
 _EXAMPLES_FOLDER = Path(__file__).parent / "examples"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_RESULT = re.compile(r"[0-9a-f-]{36}\.(png|jpeg|webp)")
+_RESULT = re.compile(r"(previews/[0-9a-f-]{36}/[0-9]|[0-9a-f-]{36})\.(png|jpeg|webp)")
 _ADDRESS = re.compile(r"/api/repos/([^/]+)/([^/]+)/file/([^/]+)/(.+)", re.DOTALL)
+_AUTHOR = re.compile(r"(.*) <([^<>]*)>", re.DOTALL)
 _FILE_FIELDS = ("files[]", "files", "file")
 _TEXT_FIELDS = {"name": 200, "email": 254, "message": 2_000}
 
@@ -205,7 +206,7 @@ class Files:
         return Address(parts[1], parts[2], parts[3], parts[4], expires, signature)
 
     async def _read_example(self, address: Address) -> FileContent:
-        file = _examples().get(address.path) if address.revision == BRANCH else None
+        file = examples().get(address.path) if address.revision == BRANCH else None
         if file is None:
             raise NotFound(f"there is no example {address.path[:200]} at {address.revision[:100]}")
         data = await asyncio.to_thread(file.read_bytes)
@@ -215,12 +216,13 @@ class Files:
         name = _RESULT.fullmatch(address.path)
         if name is None or address.revision != BRANCH or _NAME.fullmatch(address.namespace) is None:
             raise NotFound(f"there is no result {address.path[:200]}")
-        data = await self.blobs.get(address.signed_path)
-        return FileContent(data, media_type(name[1]), hashlib.sha256(data).hexdigest(), fixed=True)
+        read = self.blobs.get_preview if name[1].startswith("previews") else self.blobs.get
+        data = await read(address.signed_path)
+        return FileContent(data, media_type(name[2]), hashlib.sha256(data).hexdigest(), fixed=True)
 
 
 @cache
-def _examples() -> dict[str, Path]:
+def examples() -> dict[str, Path]:
     """The files that ship with the package, by their path in `limner/examples`; nothing else is ever opened."""
     return {file.relative_to(_EXAMPLES_FOLDER).as_posix(): file for file in _EXAMPLES_FOLDER.rglob("*.png")}
 
@@ -252,7 +254,7 @@ def make_router(files: Files, caller: Caller) -> APIRouter:
         except HTTPException as error:
             raise InvalidRequest(f"the multipart body cannot be read: {error.detail}", field="files[]") from None
         rows = await files.store(namespace, repo, uploads, texts)
-        return JSONResponse(_describe(rows, texts))
+        return JSONResponse(_describe(rows))
 
     return router
 
@@ -344,18 +346,24 @@ async def _read_uploads(form: FormData, folder: str, settings: Settings) -> list
     return list(uploads.values())
 
 
-def _describe(rows: list[Asset], texts: dict[str, str]) -> dict[str, object]:
-    """The answer to a PUT: the last row's commit, as the hub shows it, and every file with its own."""
+def describe_commit(row: Asset) -> dict[str, object]:
+    """A row as the commit that it is, the way the hub shows one; the e-mail is empty where it is not known."""
+    author = _AUTHOR.fullmatch(row.author)
+    return {
+        "id": row.commit_id,
+        "author": author[1] if author else row.author,
+        "email": author[2] if author else "",
+        "message": row.message,
+        "timestamp": int(row.created_at),
+    }
+
+
+def _describe(rows: list[Asset]) -> dict[str, object]:
+    """The answer to a PUT: the last row's commit, and every file with its own."""
     return {
         "status": "success",
         "status_message": "resource_created",
-        "commit": {
-            "id": rows[-1].commit_id,
-            "author": texts["name"] or rows[-1].namespace,
-            "email": texts["email"],
-            "message": rows[-1].message,
-            "timestamp": int(rows[-1].created_at),
-        },
+        "commit": describe_commit(rows[-1]),
         "files": [
             {
                 "path": row.path,

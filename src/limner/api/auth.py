@@ -110,7 +110,11 @@ def _forget_oldest(memory: dict[str, Any], limit: int) -> None:
 
 async def caller(request: Request) -> str:
     """The namespace of the caller; Unauthenticated without a valid key, Forbidden if it may not do such a thing."""
-    scope: Right = "read" if request.method in ("GET", "HEAD") else "write"
+    return await require(request, "read" if request.method in ("GET", "HEAD") else "write")
+
+
+async def require(request: Request, scope: Right) -> str:
+    """The namespace of the caller; Unauthenticated without a valid key, Forbidden if the key lacks this scope."""
     gate: Gate = request.app.state.services.gate
     address = request.client.host if request.client else "unknown"
     found = await gate.find_caller(request.headers.get("authorization"), address)

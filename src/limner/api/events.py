@@ -7,6 +7,7 @@ afterwards misses nothing; with it, it goes on after that event. It keeps no que
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
@@ -16,17 +17,20 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from limner.api.assets import Files
 from limner.api.auth import caller
-from limner.api.feed import Feed
+from limner.api.feed import Channel, Feed, Preview, Progress
+from limner.api.metrics import Metrics
 from limner.api.queries import read_integer, read_one, read_query, read_words
 from limner.api.services import base_url, services_of
 from limner.errors import CallerError
+from limner.images.blobs import preview_path
+from limner.queue.history import FRESH_SECONDS
 from limner.queue.states import ENDING
 from limner.wire import Event
 
 KEEP_ALIVE_SECONDS = 15
 REPLAY_SECONDS = 300
 MAX_REPLAY_SECONDS = 86_400
-INCLUDABLE = ("cancelled", "progress", "started")
+INCLUDABLE = ("cancelled", "partial", "progress", "started")
 NAMES = {
     "succeeded": "media_generation_completed",
     "failed": "media_generation_completed",
@@ -34,8 +38,10 @@ NAMES = {
     "started": "media_generation_started",
 }
 PROGRESS = "media_generation_progress"
+PARTIAL = "media_generation_partial_image"
 GAP = "gap"
 GAP_REASON = "Events after this one are no longer in the log; list the generations to see where they stand."
+PRUNED = "The image has been removed from this server."
 MAX_EVENT_ID = 10**15
 PADDING = "." * 4096
 """Follows what ended: awk on Debian (mawk) sees a line of a pipe only once 4096 bytes have come after it."""
@@ -51,7 +57,7 @@ class Subscription:
 
     namespace: str
     kinds: frozenset[str]
-    """Kinds of events, and `progress`."""
+    """Kinds of events, and `progress` and `partial`."""
     after: int | None
     """Id of the last event the reader has seen; None for a new reader."""
     replay_seconds: float
@@ -77,13 +83,15 @@ async def while_allowed(
     request: Request, messages: AsyncGenerator[ServerSentEvent, None]
 ) -> AsyncGenerator[ServerSentEvent, None]:
     """The messages, until the key of the request expires or is revoked: a stream may be open for days."""
-    async with contextlib.aclosing(messages):
-        async for message in messages:
-            try:
-                await caller(request)
-            except CallerError:
-                return
-            yield message
+    metrics: Metrics = request.app.state.metrics
+    with metrics.streams.track_inprogress():
+        async with contextlib.aclosing(messages):
+            async for message in messages:
+                try:
+                    await caller(request)
+                except CallerError:
+                    return
+                yield message
 
 
 async def read_subscription(request: Request) -> Subscription:
@@ -109,7 +117,7 @@ async def follow(feed: Feed, files: Files, wanted: Subscription) -> AsyncGenerat
         for event in await feed.recent(wanted.namespace, wanted.replay_seconds):
             if event.id <= last and event.kind in wanted.kinds:
                 ended = True
-                yield _show(event, files, wanted.base)
+                yield await _show(event, files, wanted.base)
     while not feed.stopping.is_set():
         news = channel.news  # taken before reading, so that nothing can come in between unseen
         page = await feed.after(wanted.namespace, last)
@@ -118,13 +126,11 @@ async def follow(feed: Feed, files: Files, wanted: Subscription) -> AsyncGenerat
         for event in page.events:
             if event.kind in wanted.kinds:
                 ended = ended or event.kind in ENDING
-                yield _show(event, files, wanted.base)
+                yield await _show(event, files, wanted.base)
         last = page.last_id
-        if "progress" in wanted.kinds:
-            for step in [step for step in channel.progress.values() if step.number > reported]:
-                reported = max(reported, step.number)
-                data = {"generation_id": step.generation_id, "step": step.step, "of": step.of, "media_type": "image"}
-                yield _message(PROGRESS, data, last)
+        for report in reports(channel, wanted.kinds, reported):
+            reported = report.number
+            yield _show_report(report, files, wanted, last)
         if page.events or page.gap:
             continue
         if ended:
@@ -136,22 +142,43 @@ async def follow(feed: Feed, files: Files, wanted: Subscription) -> AsyncGenerat
         await news.wait()
 
 
+def reports(channel: Channel, kinds: frozenset[str], after: int) -> list[Progress | Preview]:
+    """What running generations have shown since the report numbered `after`, of the kinds asked for, in order."""
+    found: list[Progress | Preview] = []
+    if "progress" in kinds:
+        found += channel.progress.values()
+    if "partial" in kinds:
+        found += [shown for of_one in channel.previews.values() for shown in of_one.values()]
+    return sorted((report for report in found if report.number > after), key=lambda report: report.number)
+
+
 def keep_alive() -> ServerSentEvent:
     """A comment that clients pass over; it keeps the connection from looking dead."""
     return ServerSentEvent(comment="keep-alive", sep="\n")
 
 
-def _show(event: Event, files: Files, base: str) -> ServerSentEvent:
+async def _show(event: Event, files: Files, base: str) -> ServerSentEvent:
     data: dict[str, Any] = {"generation_id": event.generation_id, "status": event.kind, "media_type": "image"}
     match event.kind:
         case "succeeded":
             data |= {"model": event.data["model"], "url": files.result_url(event.data["result_path"], base)}
             data |= {"warnings": event.data["warnings"]} if event.data["warnings"] else {}
+            old = event.created_at < time.time() - FRESH_SECONDS
+            if old and not await files.blobs.exists(event.data["result_path"]):
+                data |= {"url": None, "warnings": [*event.data["warnings"], PRUNED]}
         case "failed":
             data["error"] = event.data["error_message"]
         case "started":
             data["status"] = "processing"
     return _message(NAMES[event.kind], data, event.id)
+
+
+def _show_report(report: Progress | Preview, files: Files, wanted: Subscription, last: int) -> ServerSentEvent:
+    data: dict[str, Any] = {"generation_id": report.generation_id, "of": report.of, "media_type": "image"}
+    if isinstance(report, Progress):
+        return _message(PROGRESS, data | {"step": report.step}, last)
+    path = preview_path(wanted.namespace, report.generation_id, report.index, report.output_format)
+    return _message(PARTIAL, data | {"index": report.index, "url": files.result_url(path, wanted.base)}, last)
 
 
 def _message(name: str, data: dict[str, Any], id: int) -> ServerSentEvent:

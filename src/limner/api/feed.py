@@ -17,7 +17,7 @@ from limner.queue.events import EventLog, Page
 from limner.queue.hints import Hint, Hints
 from limner.queue.states import ENDING
 from limner.queue.store import Store
-from limner.wire import Event
+from limner.wire import Event, OutputFormat
 
 POLL_SECONDS = 1.0
 KEPT_EVENTS = 2_000
@@ -38,13 +38,26 @@ class Progress:
     number: int
 
 
+@dataclass(frozen=True)
+class Preview:
+    """A partial image, `index` (from 0) of `of`, that is stored in this format; `number` as in Progress."""
+
+    generation_id: str
+    index: int
+    of: int
+    output_format: OutputFormat
+    number: int
+
+
 @dataclass
 class Channel:
-    """What is known of one namespace's log: its newest events, and the latest step of each running generation."""
+    """What is known of one namespace's log: its newest events, and what the running generations have shown so far."""
 
     last_id: int
     events: deque[Event] = field(default_factory=lambda: deque(maxlen=KEPT_EVENTS))
+    running: dict[str, OutputFormat] = field(default_factory=dict)
     progress: dict[str, Progress] = field(default_factory=dict)
+    previews: dict[str, dict[int, Preview]] = field(default_factory=dict)
     ended_or_foreign: dict[str, None] = field(default_factory=dict)
     """Generations whose late or foreign reports are not this namespace's progress."""
     reports: int = 0
@@ -61,7 +74,8 @@ class Channel:
             self.events.append(event)
             self.last_id = event.id
             if event.kind in (*ENDING, "requeued"):
-                self.progress.pop(event.generation_id, None)
+                for known in (self.running, self.progress, self.previews):
+                    known.pop(event.generation_id, None)
             if event.kind in ENDING:
                 remember(self.ended_or_foreign, event.generation_id)
 
@@ -120,17 +134,17 @@ class Feed:
 
     async def _follow(self, namespace: str, channel: Channel) -> None:
         read_at = 0.0
-        with self._hints.listen("event", "progress") as listener:
+        with self._hints.listen("event", "progress", "preview") as listener:
             while not self.stopping.is_set():
                 hints = await listener.wait(POLL_SECONDS)
                 now = time.monotonic()
                 try:
-                    told = await self._hear(namespace, channel, [hint for hint in hints if hint.kind == "progress"])
+                    told = await self._hear(namespace, channel, [hint for hint in hints if hint.kind != "event"])
                     if Hint("event", namespace) in hints or now - read_at >= POLL_SECONDS:
                         read_at = now
                         told = await self._read(namespace, channel) or told
                 except StorageFailed as error:
-                    log.error("cannot read the log of events", message=error.message)
+                    log.error("cannot read the log of events", action="follow", message=error.message)
                     await asyncio.sleep(POLL_SECONDS)
                 else:
                     if told:
@@ -149,25 +163,33 @@ class Feed:
         return grown
 
     async def _hear(self, namespace: str, channel: Channel, hints: list[Hint]) -> bool:
-        """Take the latest steps of this namespace's generations; whether there were any."""
+        """Take the latest steps and partial images of this namespace's generations; whether there were any."""
         heard = False
         for hint in hints:
             id = hint.key
-            if id in channel.ended_or_foreign or (
-                id not in channel.progress and not await self._is_live(namespace, id)
-            ):
+            if id in channel.ended_or_foreign or not await self._is_running(namespace, channel, id):
                 remember(channel.ended_or_foreign, id)
                 continue
             channel.reports += 1
-            channel.progress[id] = Progress(id, hint.step, hint.of, channel.reports)
+            if hint.kind == "progress":
+                channel.progress[id] = Progress(id, hint.step, hint.of, channel.reports)
+            else:
+                shown = Preview(id, hint.step, hint.of, channel.running[id], channel.reports)
+                channel.previews.setdefault(id, {})[hint.step] = shown
             heard = True
         return heard
 
-    async def _is_live(self, namespace: str, id: str) -> bool:
-        try:
-            return (await self._store.get(namespace, id)).state == "processing"
-        except NotFound:
-            return False
+    async def _is_running(self, namespace: str, channel: Channel, id: str) -> bool:
+        """Whether the generation is this namespace's and runs; it is looked up once."""
+        if id not in channel.running:
+            try:
+                generation = await self._store.get(namespace, id)
+            except NotFound:
+                return False
+            if generation.state != "processing":
+                return False
+            channel.running[id] = generation.plan.output_format
+        return True
 
 
 def remember(ids: dict[str, None], id: str) -> None:

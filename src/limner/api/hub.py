@@ -1,5 +1,6 @@
 """The hub's dialect: images and the queue. It translates; planning, queueing and waiting are done elsewhere."""
 
+import asyncio
 import base64
 import secrets
 import time
@@ -9,8 +10,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from limner.api.assets import RESULTS_REPOSITORY
 from limner.api.auth import caller, require_own
-from limner.api.parameters import ImageBody, QueueBody, SyncBody, read_parameters
+from limner.api.parameters import ImageBody, QueueBody, SyncBody, read_key, read_parameters
 from limner.api.queries import read_integer, read_one, read_query, read_words
 from limner.api.services import base_url, services_of
 from limner.api.waiting import feed_of, wait_for_all
@@ -53,20 +55,23 @@ async def enqueue(request: Request) -> JSONResponse:
 @router.get("/api/ai/queue")
 async def list_generations(request: Request) -> JSONResponse:
     """The caller's generations, newest first; only those not ended unless `status` says otherwise."""
-    query = read_query(request, "namespace", "model", "status", "media_type", "limit", "before")
+    query = read_query(request, "namespace", "model", "status", "media_type", "repo", "folder", "limit", "before")
     namespace = await caller(request)
     require_own(namespace, read_one(query, "namespace"), "namespace")
     statuses = read_words(query, "status", (*LIVE, *ENDED, "all"))
     states = tuple(state for state in (*LIVE, *ENDED) if state in statuses or "all" in statuses)
-    limit = read_one(query, "limit")
+    limit = read_integer(read_one(query, "limit") or str(LISTED), "limit", 1, LISTED)
     media_types = read_words(query, "media_type", MEDIA_TYPES)
     found: list[Generation] = []
-    if not media_types or "image" in media_types:
+    # Results lie in one repository, in its root.
+    repos, folders = (None, RESULTS_REPOSITORY, f"{namespace}/{RESULTS_REPOSITORY}"), (None, "/")
+    here = read_one(query, "repo") in repos and read_one(query, "folder") in folders
+    if here and (not media_types or "image" in media_types):
         found = await services_of(request).store.find(
             namespace,
             states=states or LIVE,
             model=read_one(query, "model"),
-            limit=read_integer(limit, "limit", 1, LISTED) if limit else LISTED,
+            limit=limit,
             before=read_one(query, "before"),
         )
     return JSONResponse({"count": len(found), "generations": [_show(request, one) for one in found]})
@@ -79,7 +84,9 @@ async def get_generation(request: Request, generation_id: str) -> JSONResponse:
     generation = await store.get(await caller(request), _parse_id(generation_id))
     shown = _show(request, generation)
     if generation.state == "queued":
-        shown["position"] = await store.position(generation)
+        outlook = await store.outlook(generation, services_of(request).live_workers())
+        eta = outlook.eta_seconds
+        shown |= {"position": outlook.position, "eta_seconds": None if eta is None else round(eta, 1)}
     return JSONResponse(shown)
 
 
@@ -91,9 +98,14 @@ async def cancel_generation(request: Request, generation_id: str) -> JSONRespons
 
 
 async def _submit(request: Request, body: ImageBody) -> list[Generation]:
-    """Check everything, store the input images, and queue the generations."""
+    """Check everything, store the input images, and queue the generations, unless they are under this key already."""
     services, namespace = services_of(request), await caller(request)
     require_own(namespace, body.target_namespace, "target_namespace")
+    key, fingerprint = read_key(request), ""
+    if key is not None:
+        fingerprint = await asyncio.to_thread(body.fingerprint, request.url.path)
+        if earlier := await services.store.recall(namespace, key, fingerprint):
+            return earlier
     card = resolve(body.model)
     sources = body.input_image or []
     if len(sources) > card.max_references:
@@ -108,7 +120,7 @@ async def _submit(request: Request, body: ImageBody) -> list[Generation]:
         )
         for i, source in enumerate(sources)
     ]
-    image_request = body.to_request(namespace, inputs)
+    image_request = body.to_request(namespace, inputs, key, fingerprint)
     plans = plan(image_request, card, secrets.randbelow(MAX_SEED + 1))
     return await services.store.submit(image_request, plans, services.settings.max_queued)
 

@@ -6,11 +6,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from limner.api.auth import caller
+from limner.api.auth import caller, require
 from limner.api.queries import read_one, read_query
 from limner.api.services import services_of
 from limner.engines.card import ModelCard
 from limner.engines.registry import cards, resolve
+from limner.records.deployments import Wanted
 
 router = APIRouter()
 
@@ -40,6 +41,32 @@ async def get_model(request: Request, model_id: str) -> JSONResponse:
     return JSONResponse(_describe(request, resolve(model_id), model_id))
 
 
+@router.post("/api/ai/models/{model_id:path}/activate")
+async def activate_model(request: Request, model_id: str) -> JSONResponse:
+    """Have every worker load the model now, and whenever it starts; needs the scope `admin`."""
+    return await _order(request, model_id, "active")
+
+
+@router.post("/api/ai/models/{model_id:path}/deactivate")
+async def deactivate_model(request: Request, model_id: str) -> JSONResponse:
+    """Have every worker unload the model; the next request for it loads it again. Needs the scope `admin`."""
+    return await _order(request, model_id, "inactive")
+
+
+async def _order(request: Request, model_id: str, wanted: Wanted) -> JSONResponse:
+    await require(request, "admin")
+    services, card = services_of(request), resolve(model_id)
+    await services.deployments.order(card.id, wanted)
+    services.hints.wake()
+    return JSONResponse(_describe(request, card, model_id))
+
+
+def _status(request: Request, card: ModelCard) -> str:
+    """The best that a worker says of this model: loaded here, being loaded there, failed, not loaded."""
+    said = services_of(request).hints.engine_statuses(card.id)
+    return next((status for status in ("active", "deploying", "error") if status in said), "inactive")
+
+
 def _text(card: ModelCard) -> str:
     """What a search looks into."""
     said = (card.id, *card.aliases, card.display_name, card.developer, card.summary, card.description)
@@ -47,7 +74,6 @@ def _text(card: ModelCard) -> str:
 
 
 def _describe(request: Request, card: ModelCard, id: str) -> dict[str, Any]:
-    live = services_of(request).live_workers() > 0
     return {
         "id": id,
         "object": "model",
@@ -61,7 +87,7 @@ def _describe(request: Request, card: ModelCard, id: str) -> dict[str, Any]:
         "capabilities": {"input": ["text", "image"] if card.max_references else ["text"], "output": ["image"]},
         "pricing": {"method": "free"},
         "fine_tuning": False,
-        "deployments": [{"status": "active" if live else "inactive"}],
+        "deployments": [{"status": _status(request, card)}],
         "developer": {"name": card.developer, "logo": None},
         "source_model": card.id,
         "aliases": list(card.aliases),

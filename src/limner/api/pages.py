@@ -63,6 +63,7 @@ ROUTES = (
     ("PUT", "/api/repos/{namespace}/{repo}/file/{branch}/{folder}", "store files"),
     ("GET", "/health/live", "whether the process lives"),
     ("GET", "/health/ready", "whether it takes work"),
+    ("GET", "/metrics", "the server in numbers, for Prometheus"),
 )
 
 router = APIRouter()

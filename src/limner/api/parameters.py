@@ -3,6 +3,9 @@
 Types are checked here, values by `engines.plan`. It resolves no model and reads no image.
 """
 
+import hashlib
+import json
+import re
 from typing import Annotated, Any, ClassVar
 
 from fastapi import Request
@@ -13,10 +16,11 @@ from limner.api.body import Body, read_body
 from limner.errors import InvalidRequest
 from limner.wire import ImageRequest
 
-NOT_YET = ("mask", "partial_images", "priority", "cancel_after_seconds", "webhook_url")
+NOT_YET = ("mask", "webhook_url")
 """Parameters of the documented dialect that this version refuses by name."""
 RESPONSE_FORMATS = ("url", "b64_json")
 MAX_QUEUED_AT_ONCE = 4
+KEY = re.compile(r"[!-~][ -~]{0,254}")
 PASSED_ON = (
     "output_format",
     "size",
@@ -28,6 +32,9 @@ PASSED_ON = (
     "seed",
     "negative_prompt",
     "output_compression",
+    "partial_images",
+    "priority",
+    "cancel_after_seconds",
 )
 """Parameters that mean the same in an ImageRequest."""
 
@@ -41,6 +48,14 @@ def _one_or_many(value: Any) -> Any:
     raise ValueError("input_image must be a string or an array of strings")
 
 
+def _any_number(value: Any) -> Any:
+    """An integer is a number too, which strict types deny; true and false are none."""
+    if type(value) in (int, float):
+        return float(value)
+    raise ValueError("cancel_after_seconds must be a number")
+
+
+Seconds = Annotated[float, BeforeValidator(_any_number)]
 Sources = Annotated[list[str] | None, BeforeValidator(_one_or_many)]
 
 
@@ -66,6 +81,9 @@ class ImageBody(BaseModel):
     seed: int | None = None
     negative_prompt: str | None = None
     output_compression: int | None = None
+    partial_images: int | None = None
+    priority: int | None = None
+    cancel_after_seconds: Seconds | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -87,7 +105,14 @@ class ImageBody(BaseModel):
         """How many images are wanted."""
         return 1
 
-    def to_request(self, namespace: str, inputs: list[tuple[str, tuple[int, int]]]) -> ImageRequest:
+    def fingerprint(self, route: str) -> str:
+        """SHA-256 (hex) of the route and of all parameters, in whatever order they came."""
+        sent = json.dumps([route, self.model_dump(exclude_none=True)], sort_keys=True)
+        return hashlib.sha256(sent.encode()).hexdigest()
+
+    def to_request(
+        self, namespace: str, inputs: list[tuple[str, tuple[int, int]]], key: str | None = None, fingerprint: str = ""
+    ) -> ImageRequest:
         """The request in the vocabulary of both dialects; `inputs` are the digest and (width, height) of each image."""
         given = {name: getattr(self, name) for name in PASSED_ON if getattr(self, name) is not None}
         return ImageRequest(
@@ -97,6 +122,8 @@ class ImageBody(BaseModel):
             inputs=tuple(digest for digest, _ in inputs),
             input_sizes=tuple(size for _, size in inputs),
             n=self.count,
+            idempotency_key=key,
+            fingerprint=fingerprint,
             submitted=self._submitted([digest for digest, _ in inputs]),
             **given,
         )
@@ -152,6 +179,15 @@ async def read_parameters(request: Request, model: type[Body]) -> Body:
     Who may not ask is refused before a byte of the body is read.
     """
     await caller(request)
-    if "idempotency-key" in request.headers:
-        raise InvalidRequest("The header Idempotency-Key is not available yet.", field="Idempotency-Key")
+    read_key(request)
     return await read_body(request, model)
+
+
+def read_key(request: Request) -> str | None:
+    """The Idempotency-Key of a request, if it has one; InvalidRequest if it is no key."""
+    keys = request.headers.getlist("idempotency-key")
+    if keys and (len(keys) > 1 or KEY.fullmatch(keys[0]) is None):
+        raise InvalidRequest(
+            "Idempotency-Key must be given once, as 1 to 255 printable ASCII characters.", field="Idempotency-Key"
+        )
+    return keys[0] if keys else None

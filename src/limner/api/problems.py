@@ -33,10 +33,19 @@ PROTOCOL_PROBLEMS = {
 }
 
 
-def answer(status: int, code: str, title: str, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """One error in the hub's superset shape: `type`, `title`, `detail` and `message` at once."""
+def answer(
+    status: int,
+    code: str,
+    title: str,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    field: str | None = None,
+) -> JSONResponse:
+    """One error in the shape of the hub: `type`, `title`, `detail`, `message`, and the `field` where there is one."""
     detail = clean(detail)
     error = {"type": code, "title": title, "detail": detail, "message": detail}
+    if field is not None:
+        error["field"] = clean(field)
     body = {"error": error, "status": "error", "status_message": code}
     return JSONResponse(body, status_code=status, headers=headers)
 
@@ -48,7 +57,7 @@ def answer_error(error: errors.LimnerError) -> JSONResponse:
         headers = {"Retry-After": str(error.retry_after_seconds)}
     if isinstance(error, errors.Unauthenticated):
         headers = {"WWW-Authenticate": "Bearer"}
-    return answer(error.status, error.code, error.title, error.message, headers)
+    return answer(error.status, error.code, error.title, error.message, headers, error.field)
 
 
 def clean(text: str) -> str:
@@ -75,7 +84,7 @@ def install(app: FastAPI) -> None:
         if not isinstance(error, errors.LimnerError):
             raise error
         if error.status >= 500:
-            log.error("request failed", code=error.code, message=error.message)
+            log.error("request failed", action="answer", code=error.code, message=error.message)
         return answer_error(error)
 
     async def http_error(request: Request, error: Exception) -> JSONResponse:
@@ -136,9 +145,9 @@ class Edge:
             try:
                 await self.app(scope, receive, numbered)
             except ClientDisconnect:
-                log.info("caller hung up")
+                log.info("caller hung up", action="answer")
             except Exception as error:
-                log.error("unexpected failure", path=scope["path"], exc_info=error)
+                log.error("unexpected failure", action="answer", path=scope["path"], exc_info=error)
                 if not started:
                     await self._apologise(request_id)(scope, receive, numbered)
 

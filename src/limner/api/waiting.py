@@ -8,6 +8,7 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from limner.api.feed import Feed
+from limner.api.parameters import read_key
 from limner.api.problems import recall
 from limner.api.services import services_of
 from limner.errors import Conflict, Stopping, TimedOut
@@ -23,7 +24,7 @@ async def wait_for_all(request: Request, generations: Sequence[Generation], afte
 
     If one fails its error is raised, if one was cancelled by somebody else Conflict, after too long TimedOut; the
     others are then cancelled, and so are all of them when the caller hangs up. When the server stops they are not:
-    Stopping is raised and they stay queued.
+    Stopping is raised and they stay queued. Nor are they under an Idempotency-Key, whose sender may come back for them.
     """
     services, feed = services_of(request), feed_of(request)
     namespace = generations[0].namespace
@@ -38,7 +39,8 @@ async def wait_for_all(request: Request, generations: Sequence[Generation], afte
         if feed.stopping.is_set():
             raise Stopping("The server is shutting down; the generations stay in the queue and go on when it is back.")
         failed, gone = ended.done(), hung_up.done()  # before the cancelling below ends the wait as well
-        await _cancel_all(services.store, namespace, generations)
+        if read_key(request) is None:
+            await _cancel_all(services.store, namespace, generations)
         if failed:
             return ended.result()
         if gone:
@@ -62,21 +64,23 @@ async def _all_succeeded(feed: Feed, store: Store, generations: Sequence[Generat
     channel = await feed.channel(namespace)
     waiting = {generation.id for generation in generations}
     done: dict[str, Generation] = {}
+    ended = {generation.id for generation in generations if generation.state in ENDED}  # of an Idempotency-Key
     while waiting:
         news = channel.news  # taken before reading, so that nothing can come in between unseen
         page = await feed.after(namespace, after)
         after = page.last_id
-        moved = waiting if page.gap else {event.generation_id for event in page.events if event.kind in ENDED} & waiting
+        ended |= {event.generation_id for event in page.events if event.kind in ENDED}
+        moved = waiting if page.gap else ended & waiting
         for id in sorted(moved):
             generation = await store.get(namespace, id)
             if generation.state == "failed":
                 raise recall(generation.error_code or "", generation.error_message or "")
             if generation.state == "cancelled":
-                raise Conflict("The generation was cancelled.")
+                raise Conflict(generation.error_message or "The generation was cancelled.")
             if generation.state == "succeeded":
                 done[id] = generation
                 waiting.discard(id)
-        if not page.events and not page.gap:
+        if waiting and not page.events and not page.gap:
             await news.wait()
     return [done[generation.id] for generation in generations]
 
@@ -90,4 +94,4 @@ async def _hang_up(request: Request) -> None:
 async def _cancel_all(store: Store, namespace: str, generations: Sequence[Generation]) -> None:
     for generation in generations:
         await store.cancel(namespace, generation.id)
-    log.info("cancelled with their synchronous call", generations=len(generations))
+    log.info("cancelled with their synchronous call", action="cancel", count=len(generations))

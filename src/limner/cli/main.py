@@ -11,17 +11,46 @@ import typer
 from typer.exceptions import TyperException
 
 from limner import __version__, errors
-from limner.cli import edit, generate, keys, queue, serve, train, worker
+from limner.cli import (
+    backup,
+    doctor,
+    edit,
+    files,
+    generate,
+    keys,
+    models,
+    prune,
+    queue,
+    restore,
+    serve,
+    status,
+    train,
+    worker,
+)
 
 app = typer.Typer(
     name="limner",
     help="Make and edit images with a diffusion model, on this machine.",
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
-for command in (serve, worker, generate, edit, queue, keys, train):
+for command in (
+    serve,
+    worker,
+    generate,
+    edit,
+    queue,
+    files,
+    keys,
+    models,
+    prune,
+    backup,
+    restore,
+    train,
+    status,
+    doctor,
+):
     command.register(app)
 
 

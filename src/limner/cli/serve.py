@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from limner import errors
+from limner import __version__, errors
 from limner.cli import terminal
 
 if TYPE_CHECKING:
-    from limner.api.services import Services
+    from limner.api.services import Services, Workers
     from limner.settings import Settings
     from limner.workers.local import ChildProcesses
 
@@ -53,7 +53,7 @@ def register(app: typer.Typer) -> None:
         from limner.settings import Settings
 
         settings = Settings.read(host=host, port=port, data=data, workers=workers)
-        logs.configure(settings.log_level)
+        logs.configure(settings.log_level, settings.log_format)
         run(settings)
 
 
@@ -164,7 +164,7 @@ async def _serve(settings: "Settings", listener: socket.socket) -> None:
         )
 
         def stop() -> None:
-            log.info("stopping")
+            log.info("stopping", action="stop")
             server.force_exit = server.should_exit  # a second signal waits for nobody
             server.should_exit = True
             app.state.feed.stop()
@@ -177,10 +177,11 @@ async def _serve(settings: "Settings", listener: socket.socket) -> None:
         await server.startup([listener])
         await children.start()
         greet(settings, listener, keyed=keyed)
+        log.info("listening", action="serve", version=__version__, workers=settings.workers)
         await server.main_loop()
         began = time.monotonic()
         await asyncio.gather(server.shutdown([listener]), children.stop())
-        log.info("stopped", seconds=round(time.monotonic() - began, 1))
+        log.info("stopped", action="stop", seconds=round(time.monotonic() - began, 1))
 
 
 @asynccontextmanager
@@ -190,10 +191,12 @@ async def open_services(settings: "Settings") -> AsyncIterator[tuple["Services",
     from limner.api.auth import Gate
     from limner.api.services import Services
     from limner.images.blobs import Blobs
+    from limner.queue.census import Census
     from limner.queue.events import EventLog
     from limner.queue.hints import HintServer
     from limner.queue.store import Store
     from limner.records.assets import Assets
+    from limner.records.deployments import Deployments
     from limner.records.engine import Database, migrate
     from limner.records.keys import Keys
     from limner.workers.local import ChildProcesses
@@ -209,16 +212,26 @@ async def open_services(settings: "Settings") -> AsyncIterator[tuple["Services",
             settings=settings,
             store=store,
             events=EventLog(database),
+            census=Census(database),
             hints=hints,
             blobs=blobs,
             files=Files(Assets(database), blobs, settings),
             gate=Gate(Keys(database)),
-            live_workers=lambda: sum(status.pid is not None for status in children.status()),
+            deployments=Deployments(database),
+            workers=lambda: _count(children),
         )
         yield services, children
     finally:
         await hints.close()
         await database.close()
+
+
+def _count(children: "ChildProcesses") -> "Workers":
+    from limner.api.services import Workers
+
+    status = children.status()
+    living = sum(one.pid is not None for one in status)
+    return Workers(living, len(status) - living, sum(one.restarts for one in status))
 
 
 def greet(settings: "Settings", listener: socket.socket, *, keyed: bool) -> None:

@@ -11,6 +11,8 @@ from limner import errors
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from limner.settings import Settings
+
 SUFFIXES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 
 
@@ -39,6 +41,12 @@ def make_folder(data: Path) -> None:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise errors.StorageFailed(f"The data folder {data} cannot be used: {error.strerror}.") from None
+
+
+def require_database(settings: "Settings") -> None:
+    """StorageFailed if nothing was ever served from the data folder."""
+    if not settings.database_file.is_file():
+        raise errors.StorageFailed(f"There is no database in {settings.data}; start `limner serve` on it first.")
 
 
 def read_file(path: Path) -> bytes:

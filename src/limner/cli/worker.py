@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from limner import errors
+from limner.cli import terminal
 
 if TYPE_CHECKING:
     from limner.settings import Settings
@@ -43,9 +43,8 @@ def register(app: typer.Typer) -> None:
         if parent is not None and sys.platform == "linux":
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         settings = Settings.read(data=data)
-        logs.configure(settings.log_level)
-        if not settings.database_file.is_file():
-            raise errors.StorageFailed(f"There is no database in {settings.data}; start `limner serve` on it first.")
+        logs.configure(settings.log_level, settings.log_format)
+        terminal.require_database(settings)
         asyncio.run(_work(settings, name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}", parent))
 
 
@@ -56,12 +55,14 @@ async def _work(settings: "Settings", name: str, parent: int | None) -> NoReturn
     from limner.images.blobs import Blobs
     from limner.queue.hints import HintClient
     from limner.queue.store import Store
+    from limner.records.deployments import Deployments
     from limner.records.engine import Database
     from limner.workers.loop import WorkerLoop
 
     hints = HintClient(settings.data)
-    store = Store(await Database.open(settings.database_file), hints)
-    loop = WorkerLoop(name, store, Blobs(settings.data), hints, settings)
+    database = await Database.open(settings.database_file)
+    deployments, blobs = Deployments(database), Blobs(settings.data)
+    loop = WorkerLoop(name, Store(database, hints), deployments, blobs, hints, settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, loop.stop)
     if parent is not None:
@@ -70,7 +71,7 @@ async def _work(settings: "Settings", name: str, parent: int | None) -> NoReturn
     [failure] = await asyncio.gather(loop.run(), return_exceptions=True)
     if failure is not None:
         # The supervisor counts this as a death, so that work which breaks the loop itself is not tried for ever.
-        structlog.get_logger().critical("worker broke", worker=name, exc_info=failure)
+        structlog.get_logger().critical("worker broke", action="worker_end", worker=name, exc_info=failure)
     sys.stderr.flush()
     os._exit(0 if failure is None else 1)
 

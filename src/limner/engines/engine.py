@@ -40,7 +40,7 @@ class Control(Protocol):
         """Step `i` (from 1) of `of` is done."""
 
     def preview(self, id: str, rgba: Pixels) -> None:
-        """The present estimate of the finished picture."""
+        """The present estimate of the finished picture, at the steps that `plan.preview_steps` names."""
 
     def done(self, id: str, rgba: Pixels, warnings: tuple[str, ...]) -> None:
         """The finished picture, at the plan's width and height."""

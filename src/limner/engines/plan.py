@@ -15,6 +15,9 @@ from limner.errors import InvalidRequest
 from limner.wire import Background, Fidelity, ImageRequest, OutputFormat, Plan, Quality
 
 MAX_SEED: Final = 2**32 - 1
+MAX_PARTIAL_IMAGES: Final = 3
+MAX_PRIORITY: Final = 10
+MAX_CANCEL_AFTER_SECONDS: Final = 7 * 24 * 3600
 _SHAPES: Final = ("square", "landscape", "portrait")
 _REFERENCE = re.compile(r"@image(\d+)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?|\d+")
@@ -26,18 +29,16 @@ def plan(request: ImageRequest, card: ModelCard, seed: int) -> list[Plan]:
     """One Plan per image of the request; `seed` is taken where the request names none. InvalidRequest otherwise."""
     _check_text(request, card)
     _check_inputs(request, card)
-    if not 1 <= request.n <= card.max_n:
-        raise InvalidRequest(f"n must be an integer between 1 and {card.max_n}", field="n")
-    if request.seed is not None and not 0 <= request.seed <= MAX_SEED:
-        raise InvalidRequest(f"seed must be an integer between 0 and {MAX_SEED}", field="seed")
+    _check_range(request.n, "n", 1, card.max_n)
+    _check_range(request.seed or 0, "seed", 0, MAX_SEED)
+    _check_range(request.partial_images, "partial_images", 0, MAX_PARTIAL_IMAGES)
+    _check_range(request.priority, "priority", -MAX_PRIORITY, MAX_PRIORITY)
+    _check_deadline(request)
     width, height = _choose_size(request, card)
     quality: Quality = "medium" if request.quality == "auto" else _one_of("quality", request.quality, Quality, "auto")
     preset = card.presets[quality]
     steps = preset.steps if request.num_inference_steps is None else request.num_inference_steps
-    if not 1 <= steps <= card.max_steps:
-        raise InvalidRequest(
-            f"num_inference_steps must be an integer between 1 and {card.max_steps}", field="num_inference_steps"
-        )
+    _check_range(steps, "num_inference_steps", 1, card.max_steps)
     output_format: OutputFormat = _one_of("output_format", request.output_format, OutputFormat)
     _check_compression(request)
     fidelity: Fidelity = _one_of("input_fidelity", request.input_fidelity, Fidelity)
@@ -57,6 +58,7 @@ def plan(request: ImageRequest, card: ModelCard, seed: int) -> list[Plan]:
         "background": background,
         "output_format": output_format,
         "output_compression": request.output_compression,
+        "partial_images": request.partial_images,
     }
     first_seed = seed if request.seed is None else request.seed
     return [
@@ -70,6 +72,17 @@ def plan(request: ImageRequest, card: ModelCard, seed: int) -> list[Plan]:
         )
         for index in range(request.n)
     ]
+
+
+def preview_steps(plan: Plan) -> set[int]:
+    """After which steps (from 1) a partial image is shown: evenly, never after the last; fewer where steps are few."""
+    wanted = {round(plan.steps * i / (plan.partial_images + 1)) for i in range(1, plan.partial_images + 1)}
+    return wanted & set(range(1, plan.steps))
+
+
+def _check_range(value: int, field: str, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise InvalidRequest(f"{field} must be an integer between {least} and {most}", field=field)
 
 
 def _one_of(field: str, value: str, choices: Any, *also: str) -> Any:
@@ -146,8 +159,16 @@ def _check_compression(request: ImageRequest) -> None:
         return
     if request.output_format == "png":
         raise InvalidRequest("output_compression is for jpeg and webp, not for png", field="output_compression")
-    if not 0 <= request.output_compression <= 100:
-        raise InvalidRequest("output_compression must be an integer between 0 and 100", field="output_compression")
+    _check_range(request.output_compression, "output_compression", 0, 100)
+
+
+def _check_deadline(request: ImageRequest) -> None:
+    seconds = request.cancel_after_seconds
+    if seconds is not None and not 0 < seconds <= MAX_CANCEL_AFTER_SECONDS:
+        raise InvalidRequest(
+            f"cancel_after_seconds must be a number above 0 and at most {MAX_CANCEL_AFTER_SECONDS}",
+            field="cancel_after_seconds",
+        )
 
 
 def _choose_background(request: ImageRequest, card: ModelCard) -> Background:

@@ -10,6 +10,7 @@ import torch
 
 from limner.engines import registry
 from limner.engines.engine import Control, Job, Pixels
+from limner.engines.plan import preview_steps
 from limner.errors import EngineFailed
 from limner.model import checkpoint, edit, flow, pixels, sampler
 from limner.model.autoencoder import FACTOR as LATENT_FACTOR
@@ -35,12 +36,15 @@ class StorybookEngine:
     def run(self, first: list[Job], control: Control) -> None:
         """Make the pictures one after the other; a cancelled job is dropped before its next step."""
         for job in first:
+            opaque, shown = job.plan.background == "opaque", preview_steps(job.plan)
             for i, step in enumerate(self._steps(job), start=1):
                 if control.cancelled(job.id):
                     break
                 control.step(job.id, i, job.plan.steps)
+                if i in shown:
+                    control.preview(job.id, self._paint(step.estimate, opaque=opaque))
                 if i == job.plan.steps:
-                    control.done(job.id, self._paint(step.x_t, opaque=job.plan.background == "opaque"), ())
+                    control.done(job.id, self._paint(step.x_t, opaque=opaque), ())
 
     @torch.inference_mode()
     def _steps(self, job: Job) -> Iterator[sampler.Step]:

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import os
 import secrets
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import obstore
@@ -12,9 +13,10 @@ from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore
 
 from limner.errors import NotFound, StorageFailed
+from limner.images import shelves
 from limner.wire import OutputFormat
 
-_KEY_FILE = "url-signing.key"
+KEY_FILE = "url-signing.key"
 
 
 def result_path(namespace: str, generation_id: str, output_format: OutputFormat) -> str:
@@ -22,25 +24,32 @@ def result_path(namespace: str, generation_id: str, output_format: OutputFormat)
     return f"{namespace}/generations/file/main/{generation_id}.{output_format}"
 
 
+def preview_path(namespace: str, generation_id: str, index: int, output_format: OutputFormat) -> str:
+    """The path of the partial image `index` (from 0) of a generation, in its URL and for `put_preview`."""
+    return f"{namespace}/generations/file/main/previews/{generation_id}/{index}.{output_format}"
+
+
 class Blobs:
     """The image store of one data folder. Objects appear whole or not at all, and survive a power cut once put."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._images = folder / "images"
+        self._images = folder / shelves.IMAGES
         self._images.mkdir(parents=True, exist_ok=True)
         self._store = LocalStore(str(self._images))
         self._key: bytes | None = None
 
-    async def put(self, path: str, data: bytes, *, durable: bool = True) -> None:
-        """Store `data` under `path` (segments joined by `/`), replacing what was there; StorageFailed if it cannot.
+    async def put(self, path: str, data: bytes) -> None:
+        """Store `data` under `path` (segments joined by `/`), replacing what was there; StorageFailed if it cannot."""
+        await self._put(path, data)
+        try:
+            await asyncio.to_thread(_sync_to_disk, self._images, path)
+        except OSError as error:
+            raise StorageFailed("the image could not be stored") from error
 
-        `durable` waits until the disk has it; previews, which nobody misses, do without.
-        """
+    async def _put(self, path: str, data: bytes) -> None:
         try:
             await obstore.put_async(self._store, path, data)
-            if durable:
-                await asyncio.to_thread(_sync_to_disk, self._images, path)
         except (BaseError, OSError) as error:
             raise StorageFailed("the image could not be stored") from error
 
@@ -54,14 +63,21 @@ class Blobs:
         except (BaseError, OSError) as error:
             raise StorageFailed("the image could not be read") from error
 
+    async def size(self, path: str) -> int:
+        """How many bytes are stored under `path`; NotFound if nothing is."""
+        try:
+            return (await obstore.head_async(self._store, path))["size"]
+        except (NotFoundError, FileNotFoundError):
+            raise NotFound("there is no image at this path") from None
+        except (BaseError, OSError) as error:
+            raise StorageFailed("the image store could not be read") from error
+
     async def exists(self, path: str) -> bool:
         """Whether something is stored under `path`."""
         try:
-            await obstore.head_async(self._store, path)
-        except (NotFoundError, FileNotFoundError):
+            await self.size(path)
+        except NotFound:
             return False
-        except (BaseError, OSError) as error:
-            raise StorageFailed("the image store could not be read") from error
         return True
 
     async def delete(self, path: str) -> None:
@@ -73,26 +89,48 @@ class Blobs:
         except (BaseError, OSError) as error:
             raise StorageFailed("the image could not be removed") from error
 
+    async def put_preview(self, path: str, data: bytes) -> None:
+        """Store a partial image, on a shelf that `drop_previews` clears and without waiting for the disk."""
+        await self._put(f"{shelves.PREVIEWS}/{path}", data)
+
+    async def get_preview(self, path: str) -> bytes:
+        """The bytes of a partial image; NotFound if there is none, or none any more."""
+        return await self.get(f"{shelves.PREVIEWS}/{path}")
+
+    async def drop_previews(self, older_than_seconds: float) -> int:
+        """Remove the partial images of long ago; returns how many went."""
+        horizon = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
+        dropped = 0
+        try:
+            async for found in obstore.list(self._store, shelves.PREVIEWS):
+                for one in found:
+                    if one["last_modified"] < horizon:
+                        await self.delete(one["path"])
+                        dropped += 1
+        except (BaseError, OSError) as error:
+            raise StorageFailed("the image store could not be read") from error
+        return dropped
+
     async def put_input(self, data: bytes) -> str:
         """Store a normalised input image by its content; answers its digest (SHA-256, hex)."""
-        return await self._put_by_digest("_inputs", data)
+        return await self._put_by_digest(shelves.INPUTS, data)
 
     async def get_input(self, digest: str) -> bytes:
         """The bytes of the input image with this digest; NotFound if it was never stored."""
-        return await self.get(_digest_path("_inputs", digest))
+        return await self.get(shelves.digest_path(shelves.INPUTS, digest))
 
     async def put_asset(self, data: bytes) -> str:
         """Store the bytes of a caller's file by their content; answers their digest (SHA-256, hex)."""
-        return await self._put_by_digest("_assets", data)
+        return await self._put_by_digest(shelves.ASSETS, data)
 
     async def get_asset(self, digest: str) -> bytes:
         """The bytes of the caller's file with this digest; NotFound if it was never stored."""
-        return await self.get(_digest_path("_assets", digest))
+        return await self.get(shelves.digest_path(shelves.ASSETS, digest))
 
     async def _put_by_digest(self, shelf: str, data: bytes) -> str:
         digest = hashlib.sha256(data).hexdigest()
-        path = _digest_path(shelf, digest)
-        if not await self.exists(path):
+        path = shelves.digest_path(shelf, digest)
+        if not await asyncio.to_thread(shelves.make_young, self._folder, path):
             await self.put(path, data)
         return digest
 
@@ -107,13 +145,8 @@ class Blobs:
 
     def _signing_key(self) -> bytes:
         if self._key is None:
-            self._key = _read_or_make_key(self._folder / _KEY_FILE)
+            self._key = _read_or_make_key(self._folder / KEY_FILE)
         return self._key
-
-
-def _digest_path(shelf: str, digest: str) -> str:
-    """A shelf begins with `_`, which no namespace does; two letters a folder keep folders small."""
-    return f"{shelf}/{digest[:2]}/{digest}"
 
 
 def _sync_to_disk(root: Path, path: str) -> None:

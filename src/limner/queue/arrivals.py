@@ -6,15 +6,15 @@ So 200 requests at once cost a few fsyncs, and each is still all or none, refuse
 import asyncio
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from limner.errors import TooBusy
-from limner.queue import fair
+from limner.errors import CallerError, TooBusy
+from limner.queue import fair, idempotency
 from limner.queue.events import append, entry
 from limner.queue.states import in_state
 from limner.records.engine import Database
@@ -23,7 +23,7 @@ from limner.wire import Generation, ImageRequest, Plan
 
 RETRY_AFTER_SECONDS = 10
 
-Outcome = list[Generation] | TooBusy
+Outcome = list[Generation] | CallerError
 
 
 @dataclass
@@ -43,7 +43,10 @@ class Arrivals:
         self._next: _Together | None = None
 
     async def add(self, request: ImageRequest, plans: Sequence[Plan], max_queued: int) -> list[Generation]:
-        """One generation per plan, all or none; TooBusy if more than `max_queued` would wait."""
+        """One generation per plan, all or none; TooBusy if more than `max_queued` would wait.
+
+        A request whose key is known gets the generations that it was given before, or the Conflict of `recall`.
+        """
         if self._next is None:
             self._next = _Together()
             self._next.written = asyncio.create_task(self._write(self._next))
@@ -52,7 +55,7 @@ class Arrivals:
         place = len(together.requests) - 1
         # Shielded, since a caller who gives up must not undo what others of the same transaction are promised.
         outcome = (await asyncio.shield(together.written))[place]
-        if isinstance(outcome, TooBusy):
+        if isinstance(outcome, CallerError):
             raise outcome
         return outcome
 
@@ -69,32 +72,49 @@ class Arrivals:
 async def _insert(connection: AsyncConnection, together: _Together, now: float) -> list[Outcome]:
     """Insert the rows and first events of all for whom there is room; the outcome of each."""
     waiting = sa.select(sa.func.count()).select_from(generations).where(in_state("queued"))
-    queued = (await connection.execute(waiting)).scalar_one()
-    outcomes: list[list[dict[str, Any]] | TooBusy] = []
+    room = -(await connection.execute(waiting)).scalar_one()
+    outcomes: list[Outcome] = []
+    new: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
     for request, plans, max_queued in together.requests:
-        if queued + len(plans) > max_queued:
+        if request.idempotency_key is not None:
+            # Its twin may be in this very transaction, so what came before must be in the table.
+            await _flush(connection, new, now)
+            try:
+                earlier = await idempotency.recall(
+                    connection, request.namespace, request.idempotency_key, request.fingerprint, now
+                )
+            except CallerError as conflict:
+                outcomes.append(conflict)
+                continue
+            if earlier:
+                outcomes.append([_generation(dict(row._mapping)) for row in earlier])
+                continue
+        if max_queued + room < len(plans):
             outcomes.append(TooBusy("The queue is full.", retry_after_seconds=RETRY_AFTER_SECONDS))
             continue
-        queued += len(plans)
+        room -= len(plans)
         request_id = str(uuid.uuid4())
-        outcomes.append([_new_row(request, plan, request_id, now) for plan in plans])
-    rows = [row for outcome in outcomes if not isinstance(outcome, TooBusy) for row in outcome]
-    by_namespace: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        by_namespace[row["namespace"]].append(row)
-    for namespace, own in sorted(by_namespace.items()):
-        turns = await fair.take_turns(connection, namespace, [row["cost"] for row in own])
-        for row, turn in zip(own, turns, strict=True):
+        rows = [_new_row(request, plan, request_id, now) for plan in plans]
+        if request.idempotency_key is not None:
+            await idempotency.keep(connection, request, [row["id"] for row in rows], now)
+        new[request.namespace, request.priority] += rows
+        outcomes.append([_generation(row) for row in rows])
+    await _flush(connection, new, now)
+    return outcomes
+
+
+async def _flush(connection: AsyncConnection, new: dict[tuple[str, int], list[dict[str, Any]]], now: float) -> None:
+    """Give the new rows their turns and write them and their first events."""
+    for (namespace, priority), rows in sorted(new.items()):
+        turns = await fair.take_turns(connection, namespace, [row["cost"] for row in rows], priority)
+        for row, turn in zip(rows, turns, strict=True):
             row["turn"] = turn
-    if rows:
         await connection.execute(sa.insert(generations), rows)
-        await append(connection, [entry(_new_generation(row), "queued") for row in rows], now)
-    return [
-        outcome if isinstance(outcome, TooBusy) else [_new_generation(row) for row in outcome] for outcome in outcomes
-    ]
+        await append(connection, [entry(_generation(row), "queued") for row in rows], now)
+    new.clear()
 
 
-def _new_generation(row: dict[str, Any]) -> Generation:
+def _generation(row: Mapping[str, Any]) -> Generation:
     return Generation(**{name: row.get(name) for name in Generation.model_fields})
 
 
@@ -116,4 +136,6 @@ def _new_row(request: ImageRequest, plan: Plan, request_id: str, now: float) -> 
         "alone": False,
         "warnings": list(plan.warnings),
         "enqueued_at": now,
+        "priority": request.priority,
+        "cancel_at": None if request.cancel_after_seconds is None else now + request.cancel_after_seconds,
     }

@@ -7,6 +7,7 @@ and a namespace that was idle gains nothing by it. Cost is `Plan.cost`, so a lar
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,12 +15,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from limner.queue.states import in_state
 from limner.records.schema import clock, counters, generations
 
+c = generations.c
 
-async def take_turns(connection: AsyncConnection, namespace: str, costs: Sequence[float]) -> list[float]:
-    """The turns of new generations with these costs, charged to the namespace; makes its counter row."""
+
+async def take_turns(
+    connection: AsyncConnection, namespace: str, costs: Sequence[float], priority: int = 0
+) -> list[float]:
+    """The turns of new generations with these costs, charged to the namespace; makes its counter row.
+
+    Those of its own that wait with a lower `priority` let them pass, each moving back by what the new ones cost. So
+    priorities change whose turn a namespace spends first, never how much it gets beside the others.
+    """
     # The last of one's own that still wait: a refund may have set next_turn back, and nobody overtakes himself.
-    own = sa.select(generations.c.turn).where(generations.c.namespace == namespace, in_state("queued"))
-    last = own.order_by(generations.c.number.desc()).limit(1).scalar_subquery()
+    waiting = sa.and_(c.namespace == namespace, in_state("queued"))
+    last = sa.select(c.turn).where(waiting).order_by(c.turn.desc()).limit(1).scalar_subquery()
     now = sa.select(clock.c.turn).scalar_subquery()
     known = sa.select(counters.c.next_turn, now.label("now"), last.label("last"))
     known = known.where(counters.c.namespace == namespace).with_for_update(of=counters)
@@ -30,12 +39,16 @@ async def take_turns(connection: AsyncConnection, namespace: str, costs: Sequenc
         await connection.execute(sa.insert(counters).values(first))
     else:
         turn = max(row.now, row.next_turn, row.last or row.now)
-    turns = []
-    for cost in costs:
-        turns.append(turn)
-        turn += cost
-    await connection.execute(sa.update(counters).where(counters.c.namespace == namespace).values(next_turn=turn))
-    return turns
+    end = turn + sum(costs)
+    await connection.execute(sa.update(counters).where(counters.c.namespace == namespace).values(next_turn=end))
+    before = sa.select(c.turn).where(waiting, c.priority >= priority).order_by(c.turn.desc()).limit(1)
+    behind = sa.select(c.turn).where(waiting, c.priority < priority).order_by(c.turn).limit(1)
+    overtaken = (await connection.execute(behind)).scalar_one_or_none()
+    if overtaken is not None:
+        turn = max(overtaken, (await connection.execute(before)).scalar_one_or_none() or overtaken)
+        back = sa.update(generations).where(waiting, c.priority < priority).values(turn=c.turn + sum(costs))
+        await connection.execute(back)
+    return list(accumulate(costs, initial=turn))[:-1]
 
 
 async def refund(connection: AsyncConnection, namespace: str, cost: float) -> None:

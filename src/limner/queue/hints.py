@@ -1,4 +1,4 @@
-"""Hints: wake, cancel, progress and "look at the log", between the server and its workers. Never the truth.
+"""Hints: wake, cancel, progress, preview and "look at the log", between the server and its workers. Never the truth.
 
 The server listens on a Unix socket in the data folder; workers connect, and again whenever the server comes back.
 One line of JSON per hint. Whoever is slow loses the oldest hints, never the publisher's time: losing every hint only
@@ -18,8 +18,10 @@ from typing import Literal, NamedTuple, get_args
 
 from limner.errors import StorageFailed
 
-Kind = Literal["wake", "cancel", "progress", "event"]
+Kind = Literal["wake", "cancel", "progress", "preview", "engine", "event"]
 KINDS: tuple[str, ...] = get_args(Kind)
+EngineStatus = Literal["inactive", "deploying", "active", "error"]
+STATUSES: tuple[EngineStatus, ...] = get_args(EngineStatus)
 PENDING = 256
 """Most hints kept for one reader."""
 LONGEST_PATH = 100
@@ -27,7 +29,7 @@ LONGEST_PATH = 100
 
 
 class Hint(NamedTuple):
-    """`key` is the generation's id (cancel, progress) or the namespace (event)."""
+    """`key` is the generation's id (cancel, progress, preview), the namespace (event) or the card (engine)."""
 
     kind: Kind
     key: str = ""
@@ -69,6 +71,7 @@ class Hints:
 
     def __init__(self) -> None:
         self._listeners: set[Listener] = set()
+        self._engines: dict[_Link | None, dict[str, EngineStatus]] = {}
 
     @contextlib.contextmanager
     def listen(self, *kinds: Kind, key: str | None = None) -> Iterator[Listener]:
@@ -92,11 +95,25 @@ class Hints:
         """Step `step` (from 1) of `of` is done."""
         self._publish(Hint("progress", id, step, of))
 
+    def preview(self, id: str, index: int, of: int) -> None:
+        """The partial image `index` (from 0) of `of` is stored."""
+        self._publish(Hint("preview", id, index, of))
+
     def event(self, namespace: str) -> None:
         """The log of the namespace has grown."""
         self._publish(Hint("event", namespace))
 
+    def engine(self, card: str, status: EngineStatus) -> None:
+        """What has become of this worker's engine of the card."""
+        self._publish(Hint("engine", card, STATUSES.index(status)))
+
+    def engine_statuses(self, card: str) -> set[EngineStatus]:
+        """What the connected workers have said of their engines of this card; empty if none has said anything."""
+        return {said[card] for said in self._engines.values() if card in said}
+
     def _publish(self, hint: Hint, source: "_Link | None" = None) -> None:
+        if hint.kind == "engine" and 0 <= hint.step < len(STATUSES):
+            self._engines.setdefault(source, {})[hint.key] = STATUSES[hint.step]
         for listener in self._listeners:
             listener.offer(hint)
 
@@ -163,9 +180,10 @@ class HintServer(Hints):
             await link.run()
         finally:
             del self._links[link]
+            self._engines.pop(link, None)
 
     def _publish(self, hint: Hint, source: "_Link | None" = None) -> None:
-        super()._publish(hint)
+        super()._publish(hint, source)
         for link in self._links:
             if link is not source:
                 link.offer(hint)
@@ -197,6 +215,8 @@ class HintClient(Hints):
                 reader, writer = await asyncio.open_unix_connection(_socket_path(self._data))
                 self._link = _Link(self, reader, writer, get_args(Kind))
                 super()._publish(Hint("wake"))  # what was said while there was no connection is not known
+                for card, status in self._engines.get(None, {}).items():
+                    self._link.offer(Hint("engine", card, STATUSES.index(status)))
                 try:
                     await self._link.run()
                 finally:
@@ -204,7 +224,7 @@ class HintClient(Hints):
             await asyncio.sleep(self._retry_seconds)
 
     def _publish(self, hint: Hint, source: "_Link | None" = None) -> None:
-        super()._publish(hint)
+        super()._publish(hint, source)
         if self._link is not None and self._link is not source:
             self._link.offer(hint)
 

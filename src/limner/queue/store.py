@@ -7,13 +7,13 @@ can take a lease away early or late, which costs work done twice, never work los
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from limner.errors import LeaseLost, LimnerError, NotFound
-from limner.queue import fair
+from limner.queue import fair, idempotency
 from limner.queue.arrivals import Arrivals
 from limner.queue.events import append, entry
 from limner.queue.hints import Hints
@@ -23,9 +23,20 @@ from limner.records.schema import generations
 from limner.wire import Generation, ImageRequest, Plan, State
 
 DIED_MESSAGE = f"The worker died {MAX_DEATHS} times while making this image; it is not tried again."
+LATE_MESSAGE = "The image was not ready within cancel_after_seconds."
+
+PACE_OF = 100
+"""Newest generations whose pictures tell how fast the engines are."""
 
 Row = sa.Row[*tuple[Any, ...]]
 c = generations.c
+
+
+class Outlook(NamedTuple):
+    """How many queued generations of the same card come before one, and when it may be ready (None: cannot be told)."""
+
+    position: int
+    eta_seconds: float | None
 
 
 class Store:
@@ -43,6 +54,12 @@ class Store:
         self._hints.wake()
         self._hints.event(request.namespace)
         return queued
+
+    async def recall(self, namespace: str, key: str, fingerprint: str) -> list[Generation]:
+        """What was queued under this Idempotency-Key, none if it is new; Conflict if it came with something else."""
+        async with self._database.read() as connection:
+            rows = await idempotency.recall(connection, namespace, key, fingerprint, self._now())
+        return [_generation(row) for row in rows]
 
     async def get(self, namespace: str, id: str) -> Generation:
         """The generation; NotFound if this namespace has none of that id."""
@@ -82,31 +99,59 @@ class Store:
             rows = (await connection.execute(found.order_by(c.number.desc()).limit(limit))).all()
         return [_generation(row) for row in rows]
 
-    async def position(self, generation: Generation) -> int:
-        """How many queued generations of the same card come before this one; 0 if it no longer waits."""
+    async def list_results(self, namespace: str, *, offset: int, limit: int) -> tuple[list[Generation], int]:
+        """A page of what succeeded, newest first, and how many there are in all."""
+        made = sa.select(c.number).where(c.namespace == namespace, c.state == "succeeded")
+        page = made.order_by(c.number.desc()).offset(offset).limit(limit)
+        shown = sa.select(generations).where(c.number.in_(page)).order_by(c.number.desc())
+        async with self._database.read() as connection:
+            total = (await connection.execute(sa.select(sa.func.count()).select_from(made.subquery()))).scalar_one()
+            rows = (await connection.execute(shown)).all()
+        return [_generation(row) for row in rows], total
+
+    async def outlook(self, generation: Generation, workers: int) -> Outlook:
+        """How long a queued generation has to wait, if `workers` serve its card at the pace of the latest pictures."""
+        card = generation.plan.card
         own = sa.select(c.card, c.turn, c.number).where(c.id == generation.id, in_state("queued")).subquery()
         earlier = sa.tuple_(c.turn, c.number) < sa.tuple_(own.c.turn, own.c.number)
-        ahead = sa.select(sa.func.count(c.number)).join_from(own, generations, c.card == own.c.card)
+        ahead = sa.select(sa.func.count(c.number), sa.func.coalesce(sa.func.sum(c.cost), 0.0))
+        ahead = ahead.join_from(own, generations, c.card == own.c.card).where(in_state("queued"), earlier)
+        running = sa.select(sa.func.coalesce(sa.func.sum(c.cost), 0.0)).where(
+            in_state("processing"), c.worker.is_not(None), c.card == card
+        )
+        newest = sa.select(sa.func.max(c.number)).scalar_subquery()
+        spent = sa.select(sa.func.sum(c.completed_at - c.started_at) / sa.func.sum(c.cost))
+        spent = spent.where(c.number > newest - PACE_OF, in_state("succeeded"), c.card == card)
         async with self._database.read() as connection:
-            return int((await connection.execute(ahead.where(in_state("queued"), earlier))).scalar_one())
+            position, cost = (await connection.execute(ahead)).one()
+            cost += (await connection.execute(running)).scalar_one() + generation.plan.cost
+            pace: Any = (await connection.execute(spent)).scalar_one()
+        return Outlook(position, None if pace is None or not workers else float(pace) * cost / workers)
 
     async def cancel(self, namespace: str, id: str) -> Generation:
         """Cancel a live generation; on one that has ended it has no effect. NotFound if there is none."""
-        now = self._now()
-        live = sa.or_(in_state("queued"), in_state("processing"))
-        move = sa.update(generations).where(c.namespace == namespace, c.id == id, live)
         async with self._database.write() as connection:
-            row = (
-                await connection.execute(move.values(state="cancelled", completed_at=now).returning(generations))
-            ).one_or_none()
-            if row is None:
+            rows = await _cancel(connection, sa.and_(c.namespace == namespace, c.id == id), self._now())
+            if not rows:
                 return _generation(await _find_one(connection, namespace, id))
-            if row.started_at is None:
-                await fair.refund(connection, namespace, row.cost)
-            await append(connection, [entry(row, "cancelled")], now)
-        self._hints.cancel(id)
-        self._hints.event(namespace)
-        return _generation(row)
+        self._tell_cancelled(rows)
+        return _generation(rows[0])
+
+    async def cancel_late(self) -> float | None:
+        """Cancel what has not ended by its deadline; returns the next deadline in unix seconds, if there is one."""
+        now = self._now()
+        # The condition of the partial index, literally.
+        live = sa.and_(c.cancel_at.is_not(None), c.completed_at.is_(None))
+        first = sa.select(sa.func.min(c.cancel_at)).where(live)
+        async with self._database.read() as connection:
+            soonest: float | None = (await connection.execute(first)).scalar_one()
+        if soonest is None or soonest > now:
+            return soonest
+        async with self._database.write() as connection:
+            rows = await _cancel(connection, sa.and_(live, c.cancel_at <= now), now, LATE_MESSAGE)
+            soonest = (await connection.execute(first)).scalar_one()
+        self._tell_cancelled(rows)
+        return soonest
 
     async def claim(self, worker: str, cards: Sequence[str], max_batch: int, lease_seconds: float) -> list[Generation]:
         """Take the generation at the head of these cards' queue and up to `max_batch` - 1 more of its batch key.
@@ -243,6 +288,11 @@ class Store:
         self._tell(rows, wake=bool(rows))
         return len(rows)
 
+    def _tell_cancelled(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            self._hints.cancel(row.id)
+        self._tell(rows)
+
     def _tell(self, rows: Sequence[Row], *, wake: bool = False) -> None:
         for namespace in {row.namespace for row in rows}:
             self._hints.event(namespace)
@@ -260,6 +310,20 @@ def _held(worker: str) -> sa.Select[Any]:
 
 def _held_move(worker: str, *conditions: sa.ColumnElement[bool]) -> sa.Update:
     return sa.update(generations).where(c.worker == worker, in_state("processing"), *conditions)
+
+
+async def _cancel(
+    connection: AsyncConnection, which: sa.ColumnElement[bool], now: float, why: str | None = None
+) -> Sequence[Row]:
+    """Cancel those of `which` that have not ended."""
+    live = sa.or_(in_state("queued"), in_state("processing"))
+    move = sa.update(generations).where(which, live).values(state="cancelled", completed_at=now, error_message=why)
+    rows: Sequence[Row] = (await connection.execute(move.returning(generations))).all()
+    for row in rows:
+        if row.started_at is None:
+            await fair.refund(connection, row.namespace, row.cost)
+    await append(connection, [entry(row, "cancelled") for row in rows], now)
+    return rows
 
 
 async def _head(connection: AsyncConnection, *conditions: sa.ColumnElement[bool]) -> Row | None:

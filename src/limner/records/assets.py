@@ -1,11 +1,13 @@
 """Files that callers stored, as rows that are only ever added. The bytes lie elsewhere, by digest.
 
-A repository's branch `main` is the newest row of each path; every row is also its own commit.
+Every row is a commit. A revision is `main`, which has every row, or a commit's id: every row up to that one. The newest
+row of each path is what stands there at a revision, and a folder is there while a file is in it.
 """
 
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -14,6 +16,8 @@ from limner.records.engine import Database
 from limner.records.schema import assets
 
 BRANCH = "main"
+
+c = assets.c
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,16 @@ class Asset:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
+@dataclass(frozen=True)
+class Entry:
+    """What stands in a folder under one name."""
+
+    name: str
+    is_dir: bool
+    newest: Asset
+    """The file; of a folder, the file somewhere in it that was stored last."""
+
+
 class Assets:
     """The rows of stored files in one database."""
 
@@ -52,13 +66,70 @@ class Assets:
             await connection.execute(sa.insert(assets), rows)
 
     async def find(self, namespace: str, repo: str, revision: str, path: str) -> Asset:
-        """The file at `path`: its newest row on `main`, or the row that a commit id names; NotFound otherwise."""
-        columns = [assets.c[name] for name in Asset.__dataclass_fields__]
-        query = sa.select(*columns).where(assets.c.namespace == namespace, assets.c.repo == repo, assets.c.path == path)
-        if revision != BRANCH:
-            query = query.where(assets.c.commit_id == revision)
+        """The file that stands at `path` at a revision; NotFound if none does."""
+        query = sa.select(*_COLUMNS).where(*_rows(namespace, repo, revision), c.path == path)
         async with self._database.read() as connection:
-            row = (await connection.execute(query.order_by(assets.c.number.desc()).limit(1))).mappings().first()
+            row = (await connection.execute(query.order_by(c.number.desc()).limit(1))).first()
         if row is None:
             raise NotFound(f"there is no file {path} at {revision} in {namespace}/{repo}")
-        return Asset(**row)
+        return Asset(*row)
+
+    async def digests(self) -> set[str]:
+        """Digests of all bytes that a row names."""
+        async with self._database.read() as connection:
+            return set((await connection.execute(sa.select(c.digest).distinct())).scalars())
+
+    async def list_folder(
+        self, namespace: str, repo: str, revision: str, folder: str, *, offset: int, limit: int
+    ) -> tuple[list[Entry], int]:
+        """A page of what stands directly in a folder (`` is the root), folders first, by name; and how much in all.
+
+        NotFound if nothing stands in it.
+        """
+        rows = _rows(namespace, repo, revision)
+        if folder:  # `0` comes right after `/`: a range of paths, which the index can walk
+            rows += [c.path > f"{folder}/", c.path < f"{folder}0"]
+        rest = sa.func.substr(c.path, len(folder) + 2 if folder else 1)
+        slash = sa.func.instr(rest, "/")
+        is_dir = (slash > 0).label("is_dir")
+        name = sa.case((slash > 0, sa.func.substr(rest, 1, slash - 1)), else_=rest).label("name")
+        entries = sa.select(is_dir, name, sa.func.max(c.number).label("number")).where(*rows).group_by(is_dir, name)
+        page = entries.order_by(is_dir.desc(), name).offset(offset).limit(limit).subquery()
+        shown = sa.select(page.c.name, page.c.is_dir, *_COLUMNS).join_from(page, assets, c.number == page.c.number)
+        async with self._database.read() as connection:
+            total = (await connection.execute(_count(entries))).scalar_one()
+            found = (await connection.execute(shown.order_by(page.c.is_dir.desc(), page.c.name))).all()
+        if total == 0:
+            raise NotFound(f"there is no folder {folder or '/'} at {revision} in {namespace}/{repo}")
+        return [Entry(name, is_dir, Asset(*row)) for name, is_dir, *row in found], total
+
+    async def list_commits(
+        self, namespace: str, repo: str, revision: str, *, offset: int, limit: int
+    ) -> tuple[list[Asset], int]:
+        """A page of the commits of a revision, newest first, and how many there are; NotFound if there are none."""
+        numbers = sa.select(c.number).where(*_rows(namespace, repo, revision))
+        page = numbers.order_by(c.number.desc()).offset(offset).limit(limit)
+        shown = sa.select(*_COLUMNS).where(c.number.in_(page)).order_by(c.number.desc())
+        async with self._database.read() as connection:
+            total = (await connection.execute(_count(numbers))).scalar_one()
+            found = (await connection.execute(shown)).all()
+        if total == 0:
+            raise NotFound(f"there is no branch or commit {revision} in {namespace}/{repo}")
+        return [Asset(*row) for row in found], total
+
+
+_COLUMNS = [c[name] for name in Asset.__dataclass_fields__]
+
+
+def _rows(namespace: str, repo: str, revision: str) -> list[sa.ColumnElement[bool]]:
+    """What the rows of a repository have in common at a revision; no row has it if there is no such revision."""
+    rows = [c.namespace == namespace, c.repo == repo]
+    if revision != BRANCH:
+        # The repository stands in the case and not in the condition, so that the index of commits is the one used.
+        number = sa.func.max(sa.case((sa.and_(*rows), c.number)))
+        rows.append(c.number <= sa.select(number).where(c.commit_id == revision).scalar_subquery())
+    return rows
+
+
+def _count(rows: sa.Select[Any]) -> sa.Select[int]:
+    return sa.select(sa.func.count()).select_from(rows.subquery())

@@ -6,8 +6,9 @@ handler, and a caller sees neither.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,18 @@ def migrate(path: str | Path) -> None:
                 f"({script.get_current_head()}). Start the newer Limner, or name another data folder."
             )
         command.upgrade(config, "head")
+
+
+def copy(path: str | Path, target: Path) -> None:
+    """Write what the SQLite file at `path` holds at this moment to `target`, while others write to it.
+
+    Removed rows leave no trace in the copy. StorageFailed if it cannot be made.
+    """
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000)) as connection:
+            connection.execute("VACUUM INTO ?", (str(target),))
+    except sqlite3.Error as error:
+        raise StorageFailed(f"The database cannot be copied: {error}.") from error
 
 
 def _scripts(connection: sa.Connection) -> tuple[Config, ScriptDirectory]:

@@ -21,7 +21,7 @@ from limner.records.schema import keys
 
 Right = Literal["read", "write", "admin"]
 SCOPES: Final[tuple[Right, ...]] = ("read", "write", "admin")
-"""What a key may allow: to look; to make, cancel and store; `admin` for the machine itself, which no route asks yet."""
+"""What a key may allow: to look; to make, cancel and store; `admin` for the machine itself and its metrics."""
 RESERVED: Final = "limner"
 """The namespace of the examples, which nobody owns."""
 MAX_NAME_CHARACTERS: Final = 100

@@ -40,6 +40,8 @@ generations = sa.Table(
     sa.Column("enqueued_at", sa.Double, nullable=False),
     sa.Column("started_at", sa.Double),  # when the present attempt began; null while queued
     sa.Column("completed_at", sa.Double),
+    sa.Column("priority", sa.Integer, nullable=False, server_default="0"),  # among those of its namespace
+    sa.Column("cancel_at", sa.Double),  # if it has not ended by then
     sqlite_autoincrement=True,
 )
 
@@ -49,6 +51,9 @@ _c = generations.c
 sa.Index("generations_turn", _c.card, _c.turn, _c.number, sqlite_where=_queued, postgresql_where=_queued)
 sa.Index("generations_batch", _c.card, _c.batch_key, _c.turn, _c.number, sqlite_where=_queued, postgresql_where=_queued)
 sa.Index("generations_worker", _c.worker, sqlite_where=_processing, postgresql_where=_processing)
+sa.Index("generations_own", _c.namespace, _c.turn, sqlite_where=_queued, postgresql_where=_queued)
+_with_deadline = sa.text("cancel_at IS NOT NULL AND completed_at IS NULL")
+sa.Index("generations_deadline", _c.cancel_at, sqlite_where=_with_deadline, postgresql_where=_with_deadline)
 sa.Index("generations_history", _c.namespace, _c.state, _c.number)
 
 counters = sa.Table(
@@ -110,4 +115,23 @@ keys = sa.Table(
     sa.Column("created_at", sa.Double, nullable=False),
     sa.Column("expires_at", sa.Double),
     sa.Column("revoked_at", sa.Double),
+)
+
+idempotency = sa.Table(
+    "idempotency",
+    metadata,
+    sa.Column("namespace", sa.String(255), primary_key=True),
+    sa.Column("key", sa.String(255), primary_key=True),  # as the caller sent it
+    sa.Column("fingerprint", sa.String(64), nullable=False),  # SHA-256 of the route and its parameters, hex
+    sa.Column("generation_ids", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.Double, nullable=False),
+)
+sa.Index("idempotency_created", idempotency.c.created_at)
+
+deployments = sa.Table(
+    "deployments",
+    metadata,
+    sa.Column("card", sa.String(255), primary_key=True),
+    sa.Column("wanted", sa.String(16), nullable=False),  # active or inactive
+    sa.Column("order", Number, nullable=False),  # rises with every order, so that each is carried out once
 )

@@ -93,7 +93,7 @@ class ChildProcesses:
         )
         self._processes[slot] = process
         self._status[slot] = WorkerStatus(name, process.pid, time.time(), restarts)
-        log.info("worker started", worker=name, pid=process.pid)
+        log.info("worker started", action="worker_start", worker=name, pid=process.pid)
         return process
 
     async def _mourn(self, name: str, code: int) -> None:
@@ -105,10 +105,12 @@ class ChildProcesses:
                 else:
                     count = await self._store.bury(name)
             except errors.StorageFailed as error:
-                log.error("cannot take back a dead worker's generations", worker=name, error=error.message)
+                log.error(
+                    "cannot take back a dead worker's generations", action="requeue", worker=name, error=error.message
+                )
                 await asyncio.sleep(1.0)
             else:
-                log.warning("worker ended", worker=name, exit_code=code, taken_back=count)
+                log.warning("worker ended", action="worker_end", worker=name, exit_code=code, taken_back=count)
                 return
 
     async def _end(self, slot: int) -> None:
@@ -119,7 +121,7 @@ class ChildProcesses:
             async with asyncio.timeout(STOP_SECONDS):
                 await process.wait()
         except TimeoutError:
-            log.warning("worker does not stop; killing it", worker=name)
+            log.warning("worker does not stop; killing it", action="worker_end", worker=name)
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()

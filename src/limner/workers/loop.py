@@ -15,12 +15,14 @@ import structlog
 from limner import errors, wire
 from limner.engines import registry
 from limner.engines.engine import Job, Pixels
-from limner.images.blobs import Blobs, result_path
+from limner.images.blobs import Blobs, preview_path, result_path
 from limner.images.intake import read_image
 from limner.queue.hints import Hints
 from limner.queue.store import Store
+from limner.records.deployments import Deployments
 from limner.settings import Settings
-from limner.workers.run import BatchControl, EngineThread, Report, encode_picture, error_of
+from limner.workers.engines import Engines
+from limner.workers.run import BatchControl, Report, encode_picture, error_of
 
 IDLE_SECONDS = 1.0
 """Longest sleep of an idle worker when no hint wakes it."""
@@ -39,16 +41,18 @@ log = structlog.get_logger()
 
 
 class WorkerLoop:
-    """One worker: a name, the queue, and an engine thread for each card that was needed so far."""
+    """One worker: a name, the queue, and the engines that were needed so far."""
 
-    def __init__(self, name: str, store: Store, blobs: Blobs, hints: Hints, settings: Settings) -> None:
+    def __init__(
+        self, name: str, store: Store, deployments: Deployments, blobs: Blobs, hints: Hints, settings: Settings
+    ) -> None:
         self.name = name
         self._store = store
         self._blobs = blobs
         self._hints = hints
         self._settings = settings
         self._cards = sorted(registry.cards())
-        self._engines: dict[str, EngineThread] = {}
+        self._engines = Engines(deployments, hints)
         self._held: dict[str, wire.Generation] = {}
         self._holding = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -85,9 +89,11 @@ class WorkerLoop:
             async with asyncio.timeout(GRACE_SECONDS):
                 released = await self._store.release(self.name)
         except (TimeoutError, errors.StorageFailed):
-            log.exception("cannot give the generations back; their leases will run out", worker=self.name)
+            log.exception(
+                "cannot give the generations back; their leases will run out", action="requeue", worker=self.name
+            )
         else:
-            log.info("worker stopped", worker=self.name, given_back=released)
+            log.info("worker stopped", action="worker_end", worker=self.name, given_back=released)
 
     async def _work(self) -> None:
         """Claim and run, one batch after the other."""
@@ -95,9 +101,11 @@ class WorkerLoop:
         with self._hints.listen("wake") as wakes:
             while not self._stopping.is_set():
                 try:
-                    jobs = jobs or await self._claim()
+                    if not jobs:
+                        await self._engines.heed()
+                        jobs = await self._claim()
                 except errors.StorageFailed as error:
-                    log.error("cannot claim", worker=self.name, error=error.message)
+                    log.error("cannot claim", action="claim", worker=self.name, error=error.message)
                     await asyncio.sleep(RETRY_SECONDS)
                     continue
                 if jobs:
@@ -124,7 +132,7 @@ class WorkerLoop:
                             kept = await self._store.heartbeat(self.name, lease_seconds)
                             beat_at = time.monotonic() + lease_seconds / 3
                     except errors.StorageFailed as error:
-                        log.error("cannot renew the leases", worker=self.name, error=error.message)
+                        log.error("cannot renew the leases", action="renew", worker=self.name, error=error.message)
                         await asyncio.sleep(RETRY_SECONDS)
                         continue
                     if self._control is not None:
@@ -149,7 +157,7 @@ class WorkerLoop:
                 await self._store.join(self.name, batch_key, room, self._settings.lease_seconds),
             )
         except errors.StorageFailed as error:
-            log.error("cannot claim newcomers", worker=self.name, error=error.message)
+            log.error("cannot claim newcomers", action="claim", worker=self.name, error=error.message)
             return []
 
     async def _prepare(self, generations: list[wire.Generation]) -> list[Job]:
@@ -166,7 +174,7 @@ class WorkerLoop:
             files = [await self._blobs.get_input(digest) for digest in plan.inputs]
             inputs = [await asyncio.to_thread(read_image, data, max_pixels=max_pixels) for data in files]
         except errors.LimnerError as error:
-            log.error("cannot read the inputs", generation=generation.id, error=error.message)
+            log.error("cannot read the inputs", action="start", generation=generation.id, error=error.message)
             await self._fail(
                 generation, errors.StorageFailed("An input image of this generation cannot be read any more.")
             )
@@ -179,12 +187,10 @@ class WorkerLoop:
         if not jobs:
             return []
         card = jobs[0].plan.card
-        if card not in self._engines:
-            self._engines[card] = EngineThread(card)
         earlier = list(self._deliveries)
         newcomers = Newcomers(self._join, {job.id for job in jobs})
         control = self._control = BatchControl(jobs, self._report(newcomers), self._settings.max_batch)
-        error = await self._attempt(self._engines[card].run(jobs, control), [job.id for job in jobs])
+        error = await self._attempt(self._engines.of(card).run(jobs, control), [job.id for job in jobs])
         self._control = None
         wanted, dropped = control.unfinished()
         late = await newcomers.late()
@@ -201,7 +207,7 @@ class WorkerLoop:
         try:
             await work
         except Exception as cause:
-            log.exception("batch failed", worker=self.name, generations=ids)
+            log.exception("batch failed", action="run", worker=self.name, generations=ids)
             return error_of(cause)
         return None
 
@@ -221,12 +227,28 @@ class WorkerLoop:
         def failed(job: Job, error: errors.LimnerError) -> None:
             soon(self._start, lambda: self._fail(self._held[job.id], error))
 
-        return Report(step=step, done=done, failed=failed, newcomers=newcomers)
+        def preview(job: Job, index: int, rgba: Pixels) -> None:
+            soon(self._start, lambda: self._show(job, index, rgba))
+
+        return Report(step=step, done=done, failed=failed, preview=preview, newcomers=newcomers)
 
     def _start(self, delivery: Callable[[], Coroutine[None, None, None]]) -> None:
         task = asyncio.create_task(delivery())
         self._deliveries.add(task)
         task.add_done_callback(self._deliveries.discard)
+
+    async def _show(self, job: Job, index: int, rgba: Pixels) -> None:
+        """Encode and store a partial image and say so; one that cannot be stored is missed, and nothing else."""
+        generation = self._held.get(job.id)
+        if generation is None:
+            return
+        path = preview_path(generation.namespace, job.id, index, job.plan.output_format)
+
+        async def write() -> None:
+            await self._blobs.put_preview(path, await asyncio.to_thread(encode_picture, job, rgba))
+            self._hints.preview(job.id, index, job.plan.partial_images)
+
+        await self._attempt(write(), [job.id])
 
     async def _deliver(self, job: Job, rgba: Pixels, warnings: tuple[str, ...]) -> None:
         """Encode, store, finish."""
@@ -254,9 +276,9 @@ class WorkerLoop:
             try:
                 await move()
             except errors.LeaseLost:
-                log.info("result dropped, the generation is no longer held", generation=generation.id)
+                log.info("result dropped, the generation is no longer held", action="finish", generation=generation.id)
             except errors.StorageFailed as error:
-                log.error("cannot record a result", generation=generation.id, error=error.message)
+                log.error("cannot record a result", action="finish", generation=generation.id, error=error.message)
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             break

@@ -4,7 +4,9 @@ It knows no queue and no database; `workers.loop` connects it to them, `limner g
 """
 
 import asyncio
+import gc
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from limner.engines import registry
 from limner.engines.engine import Engine, Job, Pixels
 from limner.images.compose import flatten
 from limner.images.encode import encode
+from limner.queue.hints import EngineStatus
 
 WHITE = (255, 255, 255)
 
@@ -26,6 +29,8 @@ class Report:
     """Generation id, step done (from 1), steps in all."""
     done: Callable[[Job, Pixels, tuple[str, ...]], None]
     failed: Callable[[Job, errors.LimnerError], None]
+    preview: Callable[[Job, int, Pixels], None] = lambda job, index, rgba: None
+    """Job, which of its partial images (from 0), and that."""
     newcomers: Callable[[str, int], list[Job]] = lambda batch_key, room: []
     """Batch key and room; must answer at once."""
 
@@ -39,6 +44,7 @@ class BatchControl:
         self._lock = threading.Lock()
         self._open = {job.id: job for job in jobs}
         self._unwanted: set[str] = set()
+        self._shown: Counter[str] = Counter()
         self._stopping = False
 
     def drop(self, ids: set[str]) -> None:
@@ -76,7 +82,12 @@ class BatchControl:
         self._report.step(id, i, of)
 
     def preview(self, id: str, rgba: Pixels) -> None:
-        """Nothing: no request can ask for previews yet, so there is nobody to show them to."""
+        """Report the next partial image of this job."""
+        with self._lock:
+            job, index = self._open[id], self._shown[id]
+            self._shown[id] += 1
+        if not self.cancelled(id):
+            self._report.preview(job, index, rgba)
 
     def done(self, id: str, rgba: Pixels, warnings: tuple[str, ...]) -> None:
         """Report the finished picture, unless nobody wants it any more."""
@@ -103,8 +114,9 @@ class BatchControl:
 class EngineThread:
     """One engine and the one thread in which it is imported, loaded and run."""
 
-    def __init__(self, card_id: str) -> None:
+    def __init__(self, card_id: str, tell: Callable[[EngineStatus], None] = lambda status: None) -> None:
         self._card_id = card_id
+        self._tell = tell
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"engine-{card_id}")
         self._engine: Engine | None = None
 
@@ -115,12 +127,33 @@ class EngineThread:
         """
         await asyncio.get_running_loop().run_in_executor(self._pool, self._run, jobs, control)
 
-    def _run(self, jobs: list[Job], control: BatchControl) -> None:
+    async def load(self) -> None:
+        """Load the engine if it is not loaded; raises whatever its loading raises."""
+        await asyncio.get_running_loop().run_in_executor(self._pool, self._load)
+
+    async def unload(self) -> None:
+        """Let go of the engine and its memory; the next run loads it again."""
+        await asyncio.get_running_loop().run_in_executor(self._pool, self._unload)
+
+    def _load(self) -> Engine:
         if self._engine is None:
-            engine = registry.load_engine(self._card_id)
-            engine.load()
-            self._engine = engine
-        self._engine.run(jobs, control)
+            self._tell("deploying")
+            outcome: EngineStatus = "error"
+            try:
+                engine = registry.load_engine(self._card_id)
+                engine.load()
+                self._engine, outcome = engine, "active"
+            finally:
+                self._tell(outcome)
+        return self._engine
+
+    def _unload(self) -> None:
+        self._engine = None
+        gc.collect()
+        self._tell("inactive")
+
+    def _run(self, jobs: list[Job], control: BatchControl) -> None:
+        self._load().run(jobs, control)
 
 
 def run_here(engine: Engine, jobs: list[Job], step: Callable[[str, int, int], None]) -> dict[str, Pixels]:

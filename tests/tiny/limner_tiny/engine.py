@@ -23,6 +23,7 @@ import numpy as np
 
 from limner import errors
 from limner.engines.engine import Control, Job, Pixels
+from limner.engines.plan import preview_steps
 from limner_tiny import CARD
 
 MAX_BATCH = 8
@@ -37,6 +38,7 @@ class Running:
         self.steps = int(self.value("steps", job.plan.steps))
         self.step_seconds = self.value("step-seconds", 0.0)
         self.done = 0
+        self.shown = preview_steps(job.plan.model_copy(update={"steps": self.steps}))
 
     def value(self, name: str, default: float) -> float:
         """The number of `name=number` in the prompt."""
@@ -89,6 +91,8 @@ class TinyEngine:
             if "fail" in r.words:
                 control.failed(r.job.id, errors.EngineFailed("The prompt ordered a failure."))
                 return False
+        if r.done in r.shown:
+            control.preview(r.job.id, draw(r.job) // 2)
         if r.done < r.steps:
             return True
         control.done(r.job.id, draw(r.job), ())
