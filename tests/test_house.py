@@ -38,7 +38,7 @@ LOGS = r"(log|structlog\.get_logger\(.*\))\.(debug|info|warning|error|exception|
 SYNONYMS = {"prediction", "invocation", "inference_job", "txt2img", "img2img"}
 ACTIONS = {
     "answer", "cancel", "claim", "finish", "follow", "housekeep", "load", "reap", "renew", "requeue", "run", "serve",
-    "start", "stop", "unload", "worker_end", "worker_start",
+    "start", "stop", "submit", "unload", "worker_end", "worker_start",
 }  # fmt: skip
 LEAN = (
     "limner.wire", "limner.records", "limner.images", "limner.queue", "limner.engines.card", "limner.engines.plan",

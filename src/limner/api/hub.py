@@ -7,6 +7,7 @@ import time
 import uuid
 from typing import Any
 
+import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
@@ -27,6 +28,7 @@ MEDIA_TYPES = ("image", "video", "audio", "text")
 LISTED = 1_000
 """Most generations in one list, and how many there are unless `limit` says less."""
 
+log = structlog.get_logger(__name__)
 router = APIRouter()
 
 
@@ -94,6 +96,7 @@ async def get_generation(request: Request, generation_id: str) -> JSONResponse:
 async def cancel_generation(request: Request, generation_id: str) -> JSONResponse:
     """Cancel a generation that has not ended; no effect on one that has."""
     generation = await services_of(request).store.cancel(await caller(request), _parse_id(generation_id))
+    log.info("cancelled by its owner", action="cancel", generation=generation.id, state=generation.state)
     return JSONResponse({"status": "success", "generation_id": generation.id})
 
 
@@ -122,7 +125,10 @@ async def _submit(request: Request, body: ImageBody) -> list[Generation]:
     ]
     image_request = body.to_request(namespace, inputs, key, fingerprint)
     plans = plan(image_request, card, secrets.randbelow(MAX_SEED + 1))
-    return await services.store.submit(image_request, plans, services.settings.max_queued)
+    queued = await services.store.submit(image_request, plans, services.settings.max_queued)
+    for generation in queued:
+        log.info("queued", action="submit", generation=generation.id, namespace=namespace, model=card.id)
+    return queued
 
 
 async def _make_now(request: Request, body: SyncBody) -> JSONResponse:

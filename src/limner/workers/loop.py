@@ -165,6 +165,7 @@ class WorkerLoop:
         for generation in generations:
             self._held[generation.id] = generation
             self._holding.set()
+            log.info("started", action="start", generation=generation.id, worker=self.name, model=generation.plan.card)
         jobs = await asyncio.gather(*(self._read_job(generation) for generation in generations))
         return [job for job in jobs if job is not None]
 
@@ -264,13 +265,15 @@ class WorkerLoop:
             return
         all_warnings = tuple(dict.fromkeys((*job.plan.warnings, *warnings)))
         id, attempt = generation.id, generation.attempt
-        await self._settle(generation, lambda: self._store.finish(self.name, id, attempt, path, all_warnings))
+        await self._settle(
+            generation, "succeeded", lambda: self._store.finish(self.name, id, attempt, path, all_warnings)
+        )
 
     async def _fail(self, generation: wire.Generation, error: errors.LimnerError) -> None:
         id, attempt = generation.id, generation.attempt
-        await self._settle(generation, lambda: self._store.fail(self.name, id, attempt, error))
+        await self._settle(generation, error.code, lambda: self._store.fail(self.name, id, attempt, error))
 
-    async def _settle(self, generation: wire.Generation, move: Callable[[], Awaitable[object]]) -> None:
+    async def _settle(self, generation: wire.Generation, outcome: str, move: Callable[[], Awaitable[object]]) -> None:
         """Make the last move of a generation, trying until the database answers, and let go of it."""
         while True:
             try:
@@ -281,6 +284,8 @@ class WorkerLoop:
                 log.error("cannot record a result", action="finish", generation=generation.id, error=error.message)
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
+            else:
+                log.info("finished", action="finish", generation=generation.id, worker=self.name, outcome=outcome)
             break
         if self._held.get(generation.id) is generation:
             del self._held[generation.id]
