@@ -8,6 +8,7 @@ from limner.engines import plan as planner
 from limner.engines import registry
 from limner.engines.engine import Job, Pixels
 from limner.engines.storybook import StorybookEngine
+from limner.model import flow, sampler
 from limner.workers.run import BatchControl, Report, run_here
 
 CARD = registry.resolve("storybook")
@@ -104,3 +105,19 @@ def test_a_cancelled_job_stops_at_its_next_step_and_the_next_one_goes_on(engine:
     engine.run(jobs, control)
     assert steps.count("a") == 2
     assert ended == ["b"]
+
+
+def test_the_card_tells_from_how_many_steps_on_there_is_guidance(engine: StorybookEngine) -> None:
+    def guided(steps: int) -> bool:
+        low, high = sampler.GUIDED
+        times = flow.schedule(steps, engine._model.config.shift)[:-1]  # no step ends with an evaluation at 0
+        return bool(((times >= low) & (times <= high)).any())
+
+    assert guided(CARD.min_guided_steps)
+    assert not guided(CARD.min_guided_steps - 1)
+
+
+@pytest.mark.parametrize(("steps", "warned"), [(1, True), (2, False)])
+def test_a_negative_prompt_that_changes_nothing_is_told(steps: int, warned: bool) -> None:
+    warnings = make_job("an ox", negative_prompt="snow", num_inference_steps=steps).plan.warnings
+    assert any("negative_prompt changes nothing" in warning for warning in warnings) == warned

@@ -32,6 +32,8 @@ class ModelCard(Frozen):
     """(width, height) the model makes; the first is the default."""
     presets: dict[Quality, Preset]
     max_steps: int
+    min_guided_steps: int = 1
+    """Fewest steps with which guidance, and so a negative prompt, changes anything."""
     max_references: int
     """Most input images; 0 = text to image only."""
     max_prompt_characters: int

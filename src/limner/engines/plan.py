@@ -60,6 +60,7 @@ def plan(request: ImageRequest, card: ModelCard, seed: int) -> list[Plan]:
         "output_compression": request.output_compression,
         "partial_images": request.partial_images,
     }
+    guided = preset.guidance > 1 and steps >= card.min_guided_steps
     first_seed = seed if request.seed is None else request.seed
     return [
         Plan(
@@ -68,7 +69,7 @@ def plan(request: ImageRequest, card: ModelCard, seed: int) -> list[Plan]:
             image_index=index,
             batch_key=_batch_key(settled, card),
             cost=width * height / 1_000_000 * steps,
-            warnings=_warnings(request, card, preset.guidance, background),
+            warnings=_warnings(request, card, background, guided=guided),
         )
         for index in range(request.n)
     ]
@@ -195,7 +196,7 @@ def _words(text: str) -> list[str]:
     return _WORD.findall(_REFERENCE.sub(" ", text).lower().replace("’", "'"))
 
 
-def _warnings(request: ImageRequest, card: ModelCard, guidance: float, background: Background) -> tuple[str, ...]:
+def _warnings(request: ImageRequest, card: ModelCard, background: Background, *, guided: bool) -> tuple[str, ...]:
     found: list[str] = []
     if card.vocabulary is not None:
         unknown = _unknown_words(request.prompt, card.vocabulary)
@@ -207,8 +208,8 @@ def _warnings(request: ImageRequest, card: ModelCard, guidance: float, backgroun
         found.append(f"{card.id} reads the first {card.max_prompt_words} words of a prompt; the rest changes nothing")
     if request.input_fidelity == "high" and not request.inputs:
         found.append("input_fidelity changes nothing without an input image")
-    if request.negative_prompt and guidance <= 1:
-        found.append("negative_prompt changes nothing at this quality, which uses no guidance")
+    if request.negative_prompt and not guided:
+        found.append("negative_prompt changes nothing at this quality or with so few steps, which use no guidance")
     if background == "opaque" and request.output_format == "jpeg" and _asks_for_transparency(request.prompt, card):
         found.append("the prompt asks for a transparent background, which jpeg cannot hold; png and webp can")
     return tuple(found)
