@@ -1,7 +1,7 @@
 # Thin targets. `run` installs what is missing; everything else is a tool's own command line.
 PYTHON = .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check format lint types contracts house fix contract bench docs train
+.PHONY: help install serve test check format lint types contracts house fix contract soak bench docs train
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ fix: install  ## format, and repair what the linter can
 
 contract: install  ## the documented calls, with curl, against a real server
 	@$(PYTHON) -m pytest tests/contract
+
+soak: install  ## kill worker and server at 200 random moments of a mixed load (a quarter of an hour)
+	@$(PYTHON) -m pytest tests/faults/test_soak.py --kills 200
 
 bench: install  ## measure; see benchmarks/
 	@for file in benchmarks/*.py; do $(PYTHON) "$$file" || exit 1; done

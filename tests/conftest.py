@@ -29,6 +29,11 @@ Submit = Callable[..., Any]
 os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent / "tiny"), os.environ.get("PYTHONPATH", "")])
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the soak is."""
+    parser.addoption("--kills", type=int, default=4, help="how often tests/faults/test_soak.py kills something")
+
+
 @pytest.fixture(autouse=True)
 def fresh_process() -> Iterator[None]:
     """Put back what a server sets once for its process: where the log goes, and how large a picture may be."""

@@ -110,7 +110,8 @@ def test_a_cancelled_job_stops_at_its_next_step_and_the_next_one_goes_on(engine:
 def test_the_card_tells_from_how_many_steps_on_there_is_guidance(engine: StorybookEngine) -> None:
     def guided(steps: int) -> bool:
         low, high = sampler.GUIDED
-        times = flow.schedule(steps, engine._model.config.shift)[:-1]  # no step ends with an evaluation at 0
+        config = engine._model.config
+        times = flow.schedule(steps, config.shift, last=config.last)[:-1]  # no step ends with an evaluation at 0
         return bool(((times >= low) & (times <= high)).any())
 
     assert guided(CARD.min_guided_steps)

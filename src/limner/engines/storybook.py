@@ -57,7 +57,7 @@ class StorybookEngine:
         if job.inputs:
             x_t, t = edit.start(model.autoencoder, pixels.from_array(job.inputs[0]), x_t, plan.input_fidelity)
         velocity = sampler.guide(model.denoiser, text, present, plan.guidance)
-        yield from sampler.heun(velocity, x_t, flow.schedule(plan.steps, model.config.shift, t))
+        yield from sampler.heun(velocity, x_t, flow.schedule(plan.steps, model.config.shift, t, model.config.last))
 
     @torch.inference_mode()
     def _paint(self, latent: torch.Tensor, *, opaque: bool) -> Pixels:

@@ -1,8 +1,9 @@
 """An RGBA autoencoder: pictures to latents sixteen times smaller in each direction, and back. No diffusion here.
 
-The latent has fixed noise instead of a learned variance (a variational autoencoder with constant posterior width):
-the decoder learns to forgive the small errors that the denoiser makes. Rombach et al. 2022, High-Resolution Image
-Synthesis with Latent Diffusion Models, section 3.1, https://arxiv.org/abs/2112.10752
+The way in is not learned but computed: each patch of 16x16 pixels is written in the principal components of all patches
+(a Karhunen-Loeve transform, as in JPEG with the cosines replaced by the best basis there is), and the first few dozen
+are kept. The way back is the transposed transform and a convolutional network beside it, which learns what the lost
+components were and forgives the small errors that the denoiser makes.
 """
 
 from dataclasses import dataclass
@@ -16,21 +17,19 @@ FACTOR = 16
 """Pixels per latent in each direction."""
 
 
+PATCH = 4 * FACTOR**2
+"""Numbers in a patch."""
+
+
 @dataclass(frozen=True)
 class AutoencoderConfig:
-    """Channel counts: of the latent, and at a quarter, an eighth and a sixteenth of the picture's side.
+    """Channel counts: of the latent, and of the decoder at a quarter, an eighth, a sixteenth of the picture's side."""
 
-    The encoder has one block where the decoder has `blocks`, and none at a quarter: it runs only in training and for
-    edits, and must not change once a denoiser has learned its latents; the decoder may be trained on at any time.
-    """
-
-    latent: int = 32
+    latent: int = 64
     quarter: int = 48
     eighth: int = 128
     sixteenth: int = 192
     blocks: int = 2
-    noise: float = 0.1
-    """Standard deviation added to the latent while training."""
 
 
 class ResidualBlock(nn.Module):
@@ -50,24 +49,15 @@ class ResidualBlock(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """Encoder and decoder. Latents leave `encode` with unit variance (see `calibrate`)."""
+    """Encoder and decoder. The encoder must not change once a denoiser has learned its latents (see `fit`)."""
 
+    basis: Tensor
     mean: Tensor
-    std: Tensor
+    scale: Tensor
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = nn.Sequential(
-            nn.PixelUnshuffle(8),
-            nn.Conv2d(4 * 64, config.eighth, 3, padding=1),
-            ResidualBlock(config.eighth),
-            nn.Conv2d(config.eighth, config.sixteenth, 2, stride=2),
-            ResidualBlock(config.sixteenth),
-            nn.GroupNorm(8, config.sixteenth),
-            nn.SiLU(),
-            nn.Conv2d(config.sixteenth, config.latent, 3, padding=1),
-        )
         self.decoder = nn.Sequential(
             nn.Conv2d(config.latent, config.sixteenth, 3, padding=1),
             *[ResidualBlock(config.sixteenth) for _ in range(config.blocks)],
@@ -82,30 +72,36 @@ class Autoencoder(nn.Module):
             nn.Conv2d(config.quarter, 4 * 16, 3, padding=1),
             nn.PixelShuffle(4),
         )
-        self.register_buffer("mean", torch.zeros(config.latent))
-        self.register_buffer("std", torch.ones(config.latent))
+        self.register_buffer("basis", nn.init.orthogonal_(torch.empty(config.latent, PATCH)))
+        self.register_buffer("mean", torch.zeros(PATCH))
+        self.register_buffer("scale", torch.ones(config.latent))
 
     def encode(self, picture: Float[Tensor, "b 4 H W"]) -> Float[Tensor, "b c h w"]:
-        """Premultiplied floats in [-1, 1] to latents of unit variance; sides must be multiples of 16 pixels."""
-        return self._standardise(self.encoder(picture))
+        """Premultiplied floats in [-1, 1] to latents; sides must be multiples of 16 pixels."""
+        patches = F.pixel_unshuffle(picture, FACTOR) - self.mean.view(1, -1, 1, 1)
+        return F.conv2d(patches, (self.basis / self.scale[:, None])[:, :, None, None])
 
     def decode(self, latent: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 4 H W"]:
         """Latents to premultiplied floats, about in [-1, 1]."""
-        raw = latent * self.std.view(1, -1, 1, 1) + self.mean.view(1, -1, 1, 1)
-        picture: Tensor = self.decoder(raw)
-        return picture
+        patches = F.conv2d(latent, (self.basis * self.scale[:, None]).T[:, :, None, None], self.mean)
+        return F.pixel_shuffle(patches, FACTOR) + self.decoder(latent)  # type: ignore[no-any-return]
 
-    def forward(self, picture: Float[Tensor, "b 4 H W"]) -> tuple[Float[Tensor, "b 4 H W"], Float[Tensor, "b c h w"]]:
-        """The picture after one way in and out with the training noise, and its raw latents."""
-        raw = self.encoder(picture)
-        return self.decoder(raw + self.config.noise * torch.randn_like(raw)), raw
+    @torch.no_grad()
+    def fit(self, patches: Float[Tensor, "n p"], weights: Float[Tensor, " n"]) -> Float[Tensor, " c"]:
+        """Set the encoder to the principal components of weighted patches; returns the latents' deviations.
 
-    def calibrate(self, pictures: Float[Tensor, "b 4 H W"]) -> None:
-        """Measure the latents' mean and deviation per channel once training has ended."""
-        with torch.no_grad():
-            raw = self.encoder(pictures)
-            self.mean.copy_(raw.mean(dim=(0, 2, 3)))
-            self.std.copy_(raw.std(dim=(0, 2, 3)))
-
-    def _standardise(self, raw: Tensor) -> Tensor:
-        return (raw - self.mean.view(1, -1, 1, 1)) / self.std.view(1, -1, 1, 1)
+        A latent is its component over the square root of the component's deviation. Undivided, the diffusion would come
+        to the fine components at its very end; divided by the whole deviation it would draw them together with the
+        coarse ones. So it goes from coarse to fine, in few steps. All latents together have unit variance.
+        """
+        weights = (weights / weights.sum()).unsqueeze(1)
+        mean = (patches * weights).sum(dim=0)
+        centred = patches - mean
+        variances, vectors = torch.linalg.eigh((centred * weights).T @ centred)
+        spread = variances[-self.config.latent :].flip(0).clamp(min=1e-8).sqrt()
+        # Weights are shipped in half precision; a denoiser must have learned the very encoder that it is shipped with.
+        self.basis.copy_(vectors[:, -self.config.latent :].T.flip(0).half())
+        self.mean.copy_(mean.half())
+        self.scale.copy_((spread * spread.mean()).sqrt().half())
+        deviations: Tensor = spread / self.scale
+        return deviations

@@ -18,13 +18,16 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that fixes the shapes of the weights, and the time shift that sampling shares with training."""
+    """Everything that fixes the shapes of the weights, and what sampling must know of their training."""
 
     autoencoder: AutoencoderConfig
     denoiser: DenoiserConfig
     text: TextConfig
     upsampler: UpsamplerConfig
     shift: float
+    """As in training (`flow.shift_times`)."""
+    last: float
+    """Time at which the last step begins (`flow.schedule`)."""
 
 
 class Storybook(nn.Module):
@@ -73,6 +76,7 @@ def _config(fields: dict[str, dict[str, int]]) -> Config:
         text=TextConfig(**fields["text"]),
         upsampler=UpsamplerConfig(**fields["upsampler"]),
         shift=float(fields["shift"]),  # type: ignore[arg-type]
+        last=float(fields["last"]),  # type: ignore[arg-type]
     )
 
 

@@ -2,7 +2,7 @@
 
 t is a float32 of shape (b). t = 1 is pure noise, t = 0 is a clean image.
 x_t = (1 - t) * image + t * noise, so velocity = d x_t / d t = noise - image.
-Here an image is whatever the network works on: the latents of `autoencoder`, scaled to unit variance.
+Here an image is whatever the network works on: the latents of `autoencoder`, all together of unit variance.
 
 Axis letters, fixed for the whole project: b batch, c channel, h w row and column, n image token, l text token,
 d width, g head, e head width, p patch.
@@ -36,8 +36,22 @@ def estimate_image(
     return x_t - t.view(-1, 1, 1, 1) * v
 
 
+def linear_velocity(
+    x_t: Float[Tensor, "b c h w"], t: Float[Tensor, " b"], spread: Float[Tensor, " c"]
+) -> tuple[Float[Tensor, "b c h w"], Float[Tensor, "b c 1 1"], Float[Tensor, "b c 1 1"]]:
+    """What can be said of the velocity from each number of x_t alone, and the deviations of the error and of x_t.
+
+    `spread` is each channel's deviation in clean images, whose channels are uncorrelated. A network then has to learn
+    the rest only, which has unit variance at every time. Karras et al. 2022, Elucidating the Design Space of
+    Diffusion-Based Generative Models, section 5, https://arxiv.org/abs/2206.00364, there with one deviation for all.
+    """
+    t, s = t.view(-1, 1, 1, 1), spread.view(1, -1, 1, 1)
+    variance = ((1 - t) * s).square() + t.square()
+    return x_t * (t - (1 - t) * s.square()) / variance, s / variance.sqrt(), variance.sqrt()
+
+
 def draw_times(count: int, shift: float, generator: torch.Generator) -> Float[Tensor, " b"]:
-    """Times to train at: logit-normal, shifted towards noise, and two in ten evenly from the last stretch before it.
+    """Times to train at: logit-normal, shifted by `shift`, and one in eight evenly from the last stretch before noise.
 
     Esser et al. 2024, Scaling Rectified Flow Transformers, section 3.1, https://arxiv.org/abs/2403.03206. Almost none
     of their times is near 1, where only the words can tell day from night (at 0.9 a picture's mean shows through the
@@ -45,7 +59,7 @@ def draw_times(count: int, shift: float, generator: torch.Generator) -> Float[Te
     """
     quantiles = (torch.arange(count) + torch.rand(count, generator=generator)) / count
     inner = shift_times(torch.sigmoid(torch.special.ndtri(quantiles.clamp(1e-4, 1 - 1e-4))), shift)
-    return torch.where(torch.arange(count) % 5 == 2, 0.95 + 0.05 * quantiles, inner)
+    return torch.where(torch.arange(count) % 8 == 4, 0.95 + 0.05 * quantiles, inner)
 
 
 def shift_times(t: Float[Tensor, " b"], shift: float) -> Float[Tensor, " b"]:
@@ -53,9 +67,15 @@ def shift_times(t: Float[Tensor, " b"], shift: float) -> Float[Tensor, " b"]:
     return shift * t / (1 + (shift - 1) * t)
 
 
-def schedule(steps: int, shift: float, start: float = 1.0) -> Float[Tensor, " s"]:
-    """The `steps` + 1 times that sampling visits, from `start` down to 0."""
-    if steps < 1 or not 0 < start <= 1:
-        raise ValueError(f"needs steps >= 1 and 0 < start <= 1, got steps={steps}, start={start}")
-    unshifted = start / (shift + start * (1 - shift))
-    return shift_times(torch.linspace(unshifted, 0, steps + 1), shift)
+def schedule(steps: int, shift: float, start: float = 1.0, last: float = 0.0) -> Float[Tensor, " s"]:
+    """The `steps` + 1 times that sampling visits, from `start` down to 0; the last step begins at `last`, if given.
+
+    From there it takes the mean of all images that x_t may stand for. What a network could not learn about the finest
+    components would else be drawn at random, as grain.
+    """
+    if steps < 1 or not 0 <= last < start <= 1:
+        raise ValueError(f"needs steps >= 1 and 0 <= last < start <= 1, got steps={steps}, start={start}, last={last}")
+    first, end = (t / (shift + t * (1 - shift)) for t in (start, last))
+    if last == 0 or steps == 1:
+        return shift_times(torch.linspace(first, 0, steps + 1), shift)
+    return torch.cat([shift_times(torch.linspace(first, end, steps), shift), torch.zeros(1)])

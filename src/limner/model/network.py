@@ -14,13 +14,19 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from limner.model import flow
+
+FILTERS = 4
+"""Linear filters over a latent and its neighbours, mixed as the time and the text say. Blocks norm their tokens, so
+they cannot take away noise in proportion to how much of it there is; a filter can."""
+
 
 @dataclass(frozen=True)
 class DenoiserConfig:
     """Size of the denoiser: channels of the latent, of the convolutions, of the tokens; blocks; heads."""
 
-    latent: int = 32
-    stem: int = 64
+    latent: int = 64
+    stem: int = 96
     width: int = 192
     depth: int = 6
     heads: int = 3
@@ -108,7 +114,9 @@ class Block(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """Predicts the velocity of noisy latents of any size."""
+    """Predicts the velocity of noisy latents of any size; `spread` is the deviation of each channel of clean ones."""
+
+    spread: Tensor
 
     def __init__(self, config: DenoiserConfig) -> None:
         super().__init__()
@@ -127,6 +135,11 @@ class Denoiser(nn.Module):
         last = nn.Conv2d(stem, config.latent, 3, padding=1)
         self.head = nn.Sequential(nn.Conv2d(2 * stem, stem, 3, padding=1), nn.SiLU(), last)
         nn.init.zeros_(last.weight)
+        self.filters = nn.Conv2d(config.latent, FILTERS * config.latent, 3, padding=1, bias=False)
+        self.mix = nn.Linear(width, FILTERS * config.latent)
+        nn.init.zeros_(self.mix.weight)
+        nn.init.zeros_(self.mix.bias)
+        self.register_buffer("spread", torch.ones(config.latent))
 
     def forward(
         self,
@@ -137,7 +150,9 @@ class Denoiser(nn.Module):
     ) -> Float[Tensor, "b c h w"]:
         """The velocity at `x_t` and `t`, given the text."""
         rows, columns = x_t.shape[2:]
-        fine = self.stem(x_t)
+        linear, error, deviation = flow.linear_velocity(x_t, t, self.spread)
+        even = x_t / deviation
+        fine = self.stem(even)
         x = self.tokens_in(rearrange(fine, "b c h w -> b (h w) c"))
         x = x + self.place(embed_place(rows, columns).to(x))
         weights = present.to(text.dtype).unsqueeze(-1)
@@ -146,5 +161,7 @@ class Denoiser(nn.Module):
         for block in self.blocks:
             x = block(x, condition, text, present)
         coarse = rearrange(self.tokens_out(self.norm(x)), "b (h w) c -> b c h w", h=rows)
-        out: Tensor = self.head(torch.cat([fine, coarse], dim=1))
+        mixed = self.filters(even) * self.mix(condition)[:, :, None, None]
+        filtered = rearrange(mixed, "b (f c) h w -> b f c h w", f=FILTERS).sum(dim=1)
+        out: Tensor = linear + error * (filtered + self.head(torch.cat([fine, coarse], dim=1)))
         return out

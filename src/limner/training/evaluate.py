@@ -39,7 +39,7 @@ def draw_base(
     side = 128 // LATENT_FACTOR
     noise = sampler.draw_noise((model.config.autoencoder.latent, side, side), seed)
     velocity = sampler.guide(model.denoiser, text, present, guidance)
-    *_, last = sampler.heun(velocity, noise, flow.schedule(steps, model.config.shift))
+    *_, last = sampler.heun(velocity, noise, flow.schedule(steps, model.config.shift, last=model.config.last))
     opaque = not (transparent or "transparent" in prompt)
     drawn: NDArray[np.uint8] = pixels.to_bytes(model.autoencoder.decode(last.x_t), opaque=opaque)[0].numpy()
     return drawn

@@ -37,14 +37,14 @@ class Recipe:
     shapes: tuple[Shape, ...]
     large_pictures: int
     """Pictures at eight times the side, from which the upsampler learns."""
-    autoencoder: Stage
-    denoiser: Stage
     decoder: Stage
     upsampler: Stage
+    denoiser: Stage
     text_length: int = 40
     drop_text: float = 0.1
     """Share of captions left out, so that guidance has something to steer away from (Ho and Salimans 2022)."""
-    shift: float = 2.0
+    shift: float = 1.0
+    last: float = 0.5
 
     def config(self, words: int) -> Config:
         """The shapes of the networks for a vocabulary of `words`, special words not counted."""
@@ -55,10 +55,11 @@ class Recipe:
             autoencoder=AutoencoderConfig(quarter=16, eighth=32, sixteenth=32, blocks=1)
             if tiny
             else AutoencoderConfig(),
-            denoiser=DenoiserConfig(width=width, depth=2 if tiny else 6, heads=heads, stem=16 if tiny else 64),
+            denoiser=DenoiserConfig(width=width, depth=2 if tiny else 6, heads=heads, stem=16 if tiny else 96),
             text=TextConfig(words + len(SPECIAL), self.text_length, width, depth=1 if tiny else 2, heads=heads),
             upsampler=UpsamplerConfig(channels=16 if tiny else 48, blocks=1 if tiny else 3),
             shift=self.shift,
+            last=self.last,
         )
 
 
@@ -69,10 +70,9 @@ def recipe(size: str) -> Recipe:
             size,
             shapes=(Shape("square", 128, 128, 100),),
             large_pictures=8,
-            autoencoder=Stage(0.2, 16, 2e-3, 6e-3),
-            denoiser=Stage(0.4, 16, 1e-3, 4e-3),
-            decoder=Stage(0.1, 4, 1e-3, 1e-3),
+            decoder=Stage(0.2, 4, 2e-3, 4e-3),
             upsampler=Stage(0.1, 8, 1e-3, 1e-3),
+            denoiser=Stage(0.4, 16, 1e-3, 4e-3),
         )
     if size == "small":
         return Recipe(
@@ -83,9 +83,8 @@ def recipe(size: str) -> Recipe:
                 Shape("portrait", 128, 192, 5_000),
             ),
             large_pictures=200,
-            autoencoder=Stage(15, 16, 6e-3, 6e-3, hold=0.3),
-            denoiser=Stage(72, 32, 1.5e-3, 4e-3, hold=0.5, average=0.998),
-            decoder=Stage(6, 8, 2e-3, 2e-3, hold=0.2, average=0.99),
-            upsampler=Stage(5, 8, 1e-3, 2e-3, hold=0.2, average=0.99),
+            decoder=Stage(10, 8, 3e-3, 4e-3, hold=0.3, average=0.99),
+            upsampler=Stage(6, 8, 1e-3, 2e-3, hold=0.2, average=0.99),
+            denoiser=Stage(103, 32, 1.5e-3, 4e-3, hold=0.7, average=0.998),
         )
     raise InvalidRequest(f"size must be one of {', '.join(SIZES)}, not {size!r}", field="size")

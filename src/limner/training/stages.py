@@ -1,4 +1,4 @@
-"""The stages of training, in order: autoencoder, denoiser, decoder, upsampler; and the checkpoint they make together.
+"""The stages of training, in order: encoder, decoder, upsampler, denoiser; and the checkpoint they make together.
 
 Each stage keeps its own state in the run folder, so that a stage that has ended is not trained again.
 """
@@ -6,22 +6,21 @@ Each stage keeps its own state in the run folder, so that a stage that has ended
 import dataclasses
 import json
 import random
-import shutil
 import time
 from copy import deepcopy
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
+from einops import rearrange
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from limner.errors import InvalidRequest
 from limner.model import checkpoint, flow, pixels
 from limner.model.autoencoder import FACTOR as LATENT_FACTOR
-from limner.model.autoencoder import Autoencoder
 from limner.model.checkpoint import Storybook
 from limner.model.text import SPECIAL
 from limner.model.upsampler import FACTOR as LARGE_FACTOR
@@ -29,18 +28,15 @@ from limner.training import data, evaluate, layout, loop
 from limner.training.recipe import Recipe
 from limner.training.world import captions, render, sheet
 
-CROP = 64
-"""Side of the crops, in base pixels, that the autoencoder learns from: many pictures, little of each."""
-
-ENOUGH_SHARDS = 16
-"""Shards of each shape that the autoencoder sees: crops differ enough, and they must fit into memory."""
+ENCODER_PICTURES = 100
+"""Pictures of each shard from whose patches the encoder is computed."""
 
 LATENTS = "latents"
 
 LAYOUT_WEIGHT = 0.1
 """Weight of the layout lesson beside the velocity's squared error."""
 
-SUBJECT_WEIGHT = 5.0
+SUBJECT_WEIGHT = 3.0
 """Weight of an error where a subject stands, beside one in its surroundings, which are learned much sooner."""
 
 BASE_CROP = 48
@@ -52,14 +48,11 @@ MAX_LATENT_ERROR = 0.4
 OTHER_SHAPES = 0.4
 """How often a picture that is not square is taken, beside one that is: it costs half as much again."""
 
-PULL = 1e-3
-"""Weight of the latents' square, which keeps them near the unit ball where the noise can blur them."""
-
 
 def train(recipe: Recipe, folder: Path, processes: int, start: Path | None = None) -> Storybook:
     """Run what is left of every stage and return the finished model. `folder` holds pictures, states and the log.
 
-    With the checkpoint `start` the autoencoder is taken from it as it is, and the other networks learn on from there.
+    With the checkpoint `start` the encoder is taken from it as it is, and the networks learn on from there.
     """
     words = captions.words()
     model = Storybook(recipe.config(len(words)), (*SPECIAL, *sorted(words)))
@@ -68,11 +61,11 @@ def train(recipe: Recipe, folder: Path, processes: int, start: Path | None = Non
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_flush_denormal(True)
     data.draw_pictures(folder / "pictures", recipe.shapes, processes)
-    if start is None:
-        train_autoencoder(model, recipe, folder)
-    train_denoiser(model, recipe, folder)
-    train_decoder(model, recipe, folder)
+    fit_encoder(model, recipe, folder, start)
+    encoded = encode_pictures(model, recipe, folder)
+    train_decoder(model, recipe, folder, encoded)
     train_upsampler(model, recipe, folder)
+    train_denoiser(model, recipe, folder, encoded)
     return model.eval().requires_grad_(False)
 
 
@@ -85,7 +78,6 @@ def _take_over(model: Storybook, start: Path) -> None:
     if (finished.config, finished.tokenizer.words) != (model.config, model.tokenizer.words):
         raise InvalidRequest(f"--from: {start.name} has other words or sizes than this recipe", field="from")
     model.load_state_dict(finished.state_dict())
-    model.autoencoder.requires_grad_(False)
 
 
 def picture_loss(made: Tensor, truth: Tensor) -> Tensor:
@@ -96,53 +88,41 @@ def picture_loss(made: Tensor, truth: Tensor) -> Tensor:
     return error.abs().mean() + 0.5 * (across + down)
 
 
-def train_autoencoder(model: Storybook, recipe: Recipe, folder: Path) -> None:
-    """Learn to squeeze crops of pictures into latents and back, then measure the latents' scale."""
-    shards = data.read_pictures(
-        [path for shape in recipe.shapes for path in data.shards(folder / "pictures", shape.name)[:ENOUGH_SHARDS]]
-    )
-    rng = np.random.default_rng(0)
-    model.autoencoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast in training
-    trainer = loop.Trainer("autoencoder", recipe.autoencoder, nn.ModuleDict({"net": model.autoencoder}), folder)
-    if trainer.done < 1:
-        if (folder / "denoiser.pt").exists():
-            raise InvalidRequest(
-                f"{folder} holds a denoiser that learned the latents of the autoencoder as it is; training the "
-                "autoencoder on would spoil it. Use another --folder, or --from a finished checkpoint.",
-                field="folder",
-            )
-        shutil.rmtree(folder / LATENTS, ignore_errors=True)  # they are this encoder's, before it learns further
+def fit_encoder(model: Storybook, recipe: Recipe, folder: Path, start: Path | None) -> None:
+    """Compute the encoder from patches of the pictures, once for a folder; those with a subject weigh more.
 
-    def loss(_step: int) -> tuple[Tensor, int]:
-        crops = []
-        for _ in range(recipe.autoencoder.batch):
-            shard = shards[rng.integers(len(shards))]
-            picture = shard[rng.integers(len(shard))]
-            rows, columns = ((side - CROP) // LATENT_FACTOR + 1 for side in picture.shape[:2])
-            y = int(rng.integers(rows, size=2).max()) * LATENT_FACTOR  # most detail is below, where the subjects stand
-            x = int(rng.integers(columns)) * LATENT_FACTOR
-            crops.append(picture[y : y + CROP, x : x + CROP])
-        truth = pixels.to_floats(torch.from_numpy(np.stack(crops))).contiguous(memory_format=torch.channels_last)
-        made, latent = model.autoencoder(truth)
-        return picture_loss(made, truth) + PULL * latent.square().mean(), len(crops)
-
-    fixed = pixels.to_floats(torch.from_numpy(np.stack([shards[0][i] for i in range(16)])))
-
-    def sample(average: nn.ModuleDict) -> None:
-        net = cast(Autoencoder, average["net"])
-        with torch.no_grad():
-            made = net.decode(net.encode(fixed))
-        _write_sheet(torch.cat([fixed[:8], made[:8], fixed[8:], made[8:]]), folder / "autoencoder.png", 8)
-
-    trainer.run(loss, sample)
-    model.autoencoder.load_state_dict(trainer.average["net"].state_dict())
-    model.autoencoder.requires_grad_(False)
-    many = np.concatenate([shard[:64] for shard in shards[:8]])
-    model.autoencoder.calibrate(pixels.to_floats(torch.from_numpy(many)))
+    InvalidRequest if the folder's other files were made with another encoder than that of `start`.
+    """
+    path = folder / "encoder.pt"
+    parts = {"autoencoder": ("basis", "mean", "scale"), "denoiser": ("spread",)}
+    if start is None and not path.exists():
+        patches, weights = [], []
+        for shape in recipe.shapes:
+            for shard in data.shards(folder / "pictures", shape.name):
+                pictures = np.load(shard, mmap_mode="r")[:ENCODER_PICTURES]
+                cut = F.pixel_unshuffle(pixels.to_floats(torch.from_numpy(pictures.copy())), LATENT_FACTOR)
+                patches.append(rearrange(cut, "b p h w -> (b h w) p"))
+                first = data.first_seed(shard, recipe.shapes)
+                weights += [
+                    _weigh(layout.label(data.scene_of(first + i), *cut.shape[2:])[0]) for i in range(len(pictures))
+                ]
+        model.denoiser.spread.copy_(model.autoencoder.fit(torch.cat(patches), torch.cat(weights)).half())
+    told = {f"{net}.{name}": getattr(getattr(model, net), name) for net, names in parts.items() for name in names}
+    if not path.exists():
+        torch.save(told, path)
+    kept = torch.load(path, weights_only=True)
+    if start is not None and not all(torch.equal(kept[name], told[name]) for name in told):
+        raise InvalidRequest(f"{folder} was begun with another encoder than {start.name}'s", field="folder")
+    model.load_state_dict(kept, strict=False)
 
 
-def encode_pictures(model: Storybook, recipe: Recipe, folder: Path) -> list[tuple[Tensor, int]]:
-    """Latents of every shard with the seed of its first picture; kept in half precision for the next start."""
+def _weigh(kinds: Tensor) -> Tensor:
+    """How much an error weighs at each place, given the kind of subject that stands there."""
+    return 1 + (SUBJECT_WEIGHT - 1) * (kinds != layout.NOTHING).float()
+
+
+def encode_pictures(model: Storybook, recipe: Recipe, folder: Path) -> list[tuple[Path, Tensor, int]]:
+    """Every shard's file, its latents and the seed of its first picture; latents are kept for the next start."""
     (folder / LATENTS).mkdir(exist_ok=True)
     encoded = []
     for shape in recipe.shapes:
@@ -150,22 +130,20 @@ def encode_pictures(model: Storybook, recipe: Recipe, folder: Path) -> list[tupl
             kept = folder / LATENTS / f"{path.stem}.pt"
             if not kept.exists():
                 pictures = np.load(path)
-                with torch.no_grad():
-                    latents = [
-                        model.autoencoder.encode(pixels.to_floats(torch.from_numpy(pictures[i : i + 50]))).half()
-                        for i in range(0, len(pictures), 50)
-                    ]
+                latents = [
+                    model.autoencoder.encode(pixels.to_floats(torch.from_numpy(pictures[i : i + 50]))).half()
+                    for i in range(0, len(pictures), 50)
+                ]
                 torch.save(torch.cat(latents), kept)
-            encoded.append((torch.load(kept, weights_only=True), data.first_seed(path, recipe.shapes)))
+            encoded.append((path, torch.load(kept, weights_only=True), data.first_seed(path, recipe.shapes)))
     return encoded
 
 
-def train_denoiser(model: Storybook, recipe: Recipe, folder: Path) -> None:
+def train_denoiser(model: Storybook, recipe: Recipe, folder: Path, encoded: list[tuple[Path, Tensor, int]]) -> None:
     """Learn the velocity of the latents, together with the text encoder."""
-    shards = encode_pictures(model, recipe, folder)
-    # An error weighs what it does to the raw latents, and so to the picture; half of the channels hold faint detail.
-    visible = model.autoencoder.std.square() / model.autoencoder.std.square().mean()
-    weights = [latents.shape[2] == latents.shape[3] or OTHER_SHAPES for latents, _ in shards]
+    # Strong components, in which the shapes are, would otherwise count no more than each of the many that hold detail.
+    visible = model.denoiser.spread.square() / model.denoiser.spread.square().mean()
+    weights = [latents.shape[2] == latents.shape[3] or OTHER_SHAPES for _, latents, _ in encoded]
     head = layout.LayoutHead(model.config.denoiser.width)
     modules = nn.ModuleDict({"net": model.denoiser, "text": model.text, "layout": head})
     trainer = loop.Trainer("denoiser", recipe.denoiser, modules, folder)
@@ -176,7 +154,7 @@ def train_denoiser(model: Storybook, recipe: Recipe, folder: Path) -> None:
     def loss(step: int) -> tuple[Tensor, int]:
         rng = random.Random(step)
         generator = torch.Generator().manual_seed(step)
-        latents, first_seed = rng.choices(shards, weights)[0]
+        _, latents, first_seed = rng.choices(encoded, weights)[0]
         picked = rng.sample(range(len(latents)), recipe.denoiser.batch)
         wordings = [data.word_caption(first_seed + i, rng) for i in picked]
         prompts = ["" if rng.random() < recipe.drop_text else text for text, _ in wordings]
@@ -190,7 +168,7 @@ def train_denoiser(model: Storybook, recipe: Recipe, folder: Path) -> None:
         labels = torch.stack([layout.label(data.scene_of(first_seed + i), rows, columns) for i in picked])
         told = LAYOUT_WEIGHT * head(seen["tokens"], labels)
         error = (made - flow.velocity(image, noise)).square() * visible.view(1, -1, 1, 1)
-        where = 1 + (SUBJECT_WEIGHT - 1) * (labels[:, 0] != layout.NOTHING).float().view(-1, 1, rows, columns)
+        where = _weigh(labels[:, 0]).view(-1, 1, rows, columns)
         return (error * where).mean() / where.mean() + told, len(image)
 
     def sample(average: nn.ModuleDict) -> None:
@@ -210,13 +188,12 @@ def trim(ids: Tensor) -> Tensor:
     return ids[:, : int((ids != 0).sum(dim=1).max())]
 
 
-def train_decoder(model: Storybook, recipe: Recipe, folder: Path) -> None:
-    """Train the decoder on, on latents with an error such as the denoiser's: it learns what shapes they mean."""
-    paths = [path for shape in recipe.shapes for path in data.shards(folder / "pictures", shape.name)]
-    encoded = encode_pictures(model, recipe, folder)
-    shards = [(latents, np.load(path, mmap_mode="r")) for (latents, _), path in zip(encoded, paths, strict=True)]
+def train_decoder(model: Storybook, recipe: Recipe, folder: Path, encoded: list[tuple[Path, Tensor, int]]) -> None:
+    """Learn to draw the picture from latents with an error such as the denoiser's."""
+    shards = [(latents, np.load(path, mmap_mode="r")) for path, latents, _ in encoded]
     rng = np.random.default_rng(2)
-    modules = nn.ModuleDict({"net": model.autoencoder.decoder}).requires_grad_(True)
+    model.autoencoder.decoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast
+    modules = nn.ModuleDict({"net": model.autoencoder.decoder})
     trainer = loop.Trainer("decoder", recipe.decoder, modules, folder)
 
     def loss(_step: int) -> tuple[Tensor, int]:
@@ -235,8 +212,7 @@ def train_decoder(model: Storybook, recipe: Recipe, folder: Path) -> None:
         _write_sheet(torch.cat([pixels.to_floats(torch.tensor(pictures[:8])), made]), folder / "decoder.png", 8)
 
     trainer.run(loss, sample)
-    modules.load_state_dict(trainer.average.state_dict())
-    modules.requires_grad_(False)
+    model.autoencoder.decoder.load_state_dict(trainer.average["net"].state_dict())
 
 
 def train_upsampler(model: Storybook, recipe: Recipe, folder: Path) -> None:

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from limner.training.world.scene import NO_PLACE, Scene, Subject
+from limner.training.world.scene import COLOURS, NATURAL, NO_PLACE, Scene, Subject
 
 WORD = re.compile(r"[a-z]+")
 LIVING = ("ox", "dog", "cat", "bird")
@@ -92,7 +92,7 @@ def _subjects(scene: Scene, rng: random.Random, brief: bool) -> str:
 def _subject(subject: Subject, rng: random.Random, brief: bool, placed: bool) -> str:
     table = tables()
     noun: str = rng.choice(table["kinds"][subject.kind])
-    if rng.random() < (0.6 if brief else 0.85):
+    if rng.random() < _colour_share(subject, brief):
         noun = f"{rng.choice(table['colours'][subject.colour])} {noun}"
     if subject.size in table["sizes"] and rng.random() < (0.2 if brief else 0.4):
         noun = f"{rng.choice(table['sizes'][subject.size])} {noun}"
@@ -102,6 +102,13 @@ def _subject(subject: Subject, rng: random.Random, brief: bool, placed: bool) ->
     if not brief and rng.random() < 0.25:
         noun = f"{noun} {rng.choice(table['verbs']['living' if subject.kind in LIVING else 'thing'])}"
     return f"{noun} {rng.choice(table['positions'][subject.position])}" if placed else noun
+
+
+def _colour_share(subject: Subject, brief: bool) -> float:
+    """How often a caption tells the colour: left unsaid, it is nearly always one that nobody needs to say."""
+    if subject.colour in NATURAL.get(subject.kind, COLOURS):
+        return 0.3 if brief else 0.6
+    return 0.97
 
 
 def _surroundings(scene: Scene, rng: random.Random, brief: bool) -> list[str]:
