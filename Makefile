@@ -39,7 +39,7 @@ fix: install  ## format, and repair what the linter can
 contract: install  ## the documented calls, with curl, against a real server
 	@$(PYTHON) -m pytest tests/contract
 
-soak: install  ## kill worker and server at 200 random moments of a mixed load (a quarter of an hour)
+soak: install  ## kill worker and server at 200 random moments of a mixed load (five minutes)
 	@$(PYTHON) -m pytest tests/faults/test_soak.py --kills 200
 
 bench: install  ## measure; see benchmarks/
