@@ -275,20 +275,20 @@ async def test_a_deadline_after_the_end_changes_nothing(store: Store, enqueue: E
     assert (await store.get("a", made.id)).state == "succeeded"
 
 
-async def test_the_pace_of_the_latest_pictures_tells_when_one_may_be_ready(
+async def test_the_time_of_the_latest_pictures_tells_when_one_may_be_ready(
     store: Store, enqueue: Enqueue, clock: Clock
 ) -> None:
     [first] = await enqueue(cost=2.0)
     assert (await store.outlook(first, 1)).eta_seconds is None
     for cost in (2.0, 4.0):
         [taken] = await claim(store, max_batch=1)
-        clock.time += 3 * cost
+        clock.time += 3 * cost  # 9 seconds on the average
         await store.finish("w", taken.id, taken.attempt, "x.png", ())
         await enqueue(cost=4.0)
     await enqueue(cost=1.0, card="another")
-    await claim(store, max_batch=1)  # 4.0 run, and nothing of this card waits
+    await claim(store, max_batch=1)  # one runs, and nothing of this card waits
     [last], [other] = await enqueue(cost=2.0), await enqueue(cost=9.0, card="another")
-    assert await store.outlook(last, 1) == (0, 3 * (4 + 2))
-    assert await store.outlook(last, 2) == (0, 3 * (4 + 2) / 2)
+    assert await store.outlook(last, 1) == (0, 9 * 2)
+    assert await store.outlook(last, 2) == (0, 9 * 2 / 2)
     assert (await store.outlook(last, 0)).eta_seconds is None
     assert await store.outlook(other, 1) == (1, None)

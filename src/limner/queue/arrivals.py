@@ -72,7 +72,7 @@ class Arrivals:
 async def _insert(connection: AsyncConnection, together: _Together, now: float) -> list[Outcome]:
     """Insert the rows and first events of all for whom there is room; the outcome of each."""
     waiting = sa.select(sa.func.count()).select_from(generations).where(in_state("queued"))
-    room = -(await connection.execute(waiting)).scalar_one()
+    queued = (await connection.execute(waiting)).scalar_one()
     outcomes: list[Outcome] = []
     new: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
     for request, plans, max_queued in together.requests:
@@ -89,10 +89,10 @@ async def _insert(connection: AsyncConnection, together: _Together, now: float) 
             if earlier:
                 outcomes.append([_generation(dict(row._mapping)) for row in earlier])
                 continue
-        if max_queued + room < len(plans):
+        if queued + len(plans) > max_queued:
             outcomes.append(TooBusy("The queue is full.", retry_after_seconds=RETRY_AFTER_SECONDS))
             continue
-        room -= len(plans)
+        queued += len(plans)
         request_id = str(uuid.uuid4())
         rows = [_new_row(request, plan, request_id, now) for plan in plans]
         if request.idempotency_key is not None:
