@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def backup(
         file: Annotated[Path, typer.Argument(help="File to write, such as limner.tar; must not be there yet.")],
-        data: Annotated[Path | None, typer.Option(help="Folder of the server's data; LIMNER_DATA if left out.")] = None,
+        data: terminal.Data = None,
     ) -> None:
         """Write the database, the images and the signing key to one file. The server may run. Keep the file secret."""
         from limner.settings import Settings

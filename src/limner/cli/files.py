@@ -8,12 +8,12 @@ import typer
 
 from limner import errors
 from limner.cli import terminal
+from limner.cli.terminal import Url
 
 if TYPE_CHECKING:
     import httpx2
 
 Namespace = Annotated[str, typer.Option(help="Whose repository it is; `limner` has the public `examples`.")]
-Url = Annotated[str | None, typer.Option(help="Address of the server; left out, LIMNER_URL or this machine's.")]
 LISTED = 1_000
 """Entries of one page, as many as the server gives."""
 

@@ -7,7 +7,6 @@ what a crash in between leaves is removed the next time.
 import asyncio
 import re
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
@@ -51,7 +50,7 @@ def register(app: typer.Typer) -> None:
         namespace: Annotated[
             str | None, typer.Option(help="Remove generations of this namespace only; left out, of all.")
         ] = None,
-        data: Annotated[Path | None, typer.Option(help="Folder of the server's data; LIMNER_DATA if left out.")] = None,
+        data: terminal.Data = None,
         yes: Annotated[bool, typer.Option("--yes", help="Remove; without it only the numbers are shown.")] = False,
     ) -> None:
         """Remove ended generations with their results, and files that nothing refers to. The server may run."""

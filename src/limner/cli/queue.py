@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-Url = Annotated[str | None, typer.Option(help="Address of the server; left out, LIMNER_URL or this machine's.")]
+from limner.cli.terminal import Url
+
 Id = Annotated[str, typer.Argument(help="Id of the generation.")]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from limner import errors
-from limner.cli.queue import Url
+from limner.cli.terminal import Url
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -4,7 +4,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from limner import errors
 
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 
     from limner.settings import Settings
 
+Url = Annotated[str | None, typer.Option(help="Address of the server; left out, LIMNER_URL or this machine's.")]
+Data = Annotated[Path | None, typer.Option(help="Folder of the server's data; LIMNER_DATA if left out.")]
 SUFFIXES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 
 

@@ -11,7 +11,6 @@ import secrets
 import signal
 import socket
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -32,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def worker(
-        data: Annotated[Path | None, typer.Option(help="Folder of the server's data; LIMNER_DATA if left out.")] = None,
+        data: terminal.Data = None,
         name: Annotated[str | None, typer.Option(help="Name of this worker, never used before.")] = None,
         parent: Annotated[int | None, typer.Option(help="End when this process is gone.", hidden=True)] = None,
     ) -> None:
