@@ -12,7 +12,7 @@ import pytest
 from limner.training.world.captions import WORD, caption, tables, words
 from limner.training.world.colours import subject_tokens
 from limner.training.world.pairs import training_pair
-from limner.training.world.render import kind_fragment, render, scene_svg
+from limner.training.world.render import CUT, GRID, kind_fragment, render, scene_svg, stand
 from limner.training.world.scene import (
     COLOURS,
     KINDS,
@@ -21,11 +21,13 @@ from limner.training.world.scene import (
     POSITIONS,
     SIZES,
     TIMES,
+    TURNING,
     WEATHERS,
     Scene,
     Subject,
     draw_scene,
     is_held_out,
+    usual_facing,
 )
 from limner.training.world.sheet import contact_sheet
 
@@ -128,6 +130,29 @@ def test_a_caption_claims_nothing_false_of_its_subjects(
         for value, phrases in tables()[table].items():
             if value not in present:
                 assert not any(says(text, phrase) for phrase in phrases), (value, text)
+
+
+def test_a_subject_that_faces_the_unusual_way_is_nearly_always_said_to(pairs: list[tuple[Scene, str]]) -> None:
+    singles = [(scene.subjects[0], text) for scene, text in pairs if len(scene.subjects) == 1]
+    turned = [(each, text) for each, text in singles if each.facing != usual_facing(each.position)]
+    assert {each.kind for each, _ in turned} == set(TURNING)
+    said = [any(says(text, phrase) for phrase in tables()["facing"][each.facing]) for each, text in turned]
+    assert sum(said) / len(said) > 0.9
+    for each, text in singles:
+        other = "left" if each.facing == "right" else "right"
+        assert not any(says(text, phrase) for phrase in tables()["facing"][other]), text
+
+
+@pytest.mark.parametrize(("wide", "high"), [(100, 100), (150, 100), (100, 150)])
+def test_subjects_stand_on_the_grid_of_the_latents_and_keep_apart(
+    pairs: list[tuple[Scene, str]], wide: float, high: float
+) -> None:
+    for scene, _ in pairs:
+        stands = [stand(scene, each, (wide, high)) for each in scene.subjects]
+        for middle, base, box in stands:
+            assert middle % GRID == base % GRID == 0
+            assert box / 2 - CUT <= middle <= wide - box / 2 + CUT
+        assert len({middle for middle, _, _ in stands}) == len(stands)
 
 
 def test_a_caption_names_no_colour_that_no_subject_has(pairs: list[tuple[Scene, str]]) -> None:

@@ -12,11 +12,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from limner.training.world.scene import COLOURS, NATURAL, NO_PLACE, Scene, Subject
+from limner.training.world.scene import COLOURS, NATURAL, NO_PLACE, TURNING, Scene, Subject, usual_facing
 
 WORD = re.compile(r"[a-z]+")
 LIVING = ("ox", "dog", "cat", "bird")
 VOWELS = "aeiou"
+POSITION_SHARE = {"left": 0.85, "centre": 0.5, "right": 0.85}
+"""How often a caption tells where its one subject is: left unsaid, it is most likely in the middle."""
 
 
 @cache
@@ -83,7 +85,7 @@ def _finish(text: str, rng: random.Random) -> str:
 def _subjects(scene: Scene, rng: random.Random, brief: bool) -> str:
     order = list(scene.subjects)
     rng.shuffle(order)
-    placed = not brief and rng.random() < (0.6 if len(order) == 1 else 0.75)
+    placed = not brief and rng.random() < (0.75 if len(order) > 1 else POSITION_SHARE[order[0].position])
     phrases = [_subject(subject, rng, brief, placed) for subject in order]
     joint = " and " if placed else f" {rng.choice(tables()['and'])} "
     return joint.join(phrases)
@@ -94,13 +96,16 @@ def _subject(subject: Subject, rng: random.Random, brief: bool, placed: bool) ->
     noun: str = rng.choice(table["kinds"][subject.kind])
     if rng.random() < _colour_share(subject, brief):
         noun = f"{rng.choice(table['colours'][subject.colour])} {noun}"
-    if subject.size in table["sizes"] and rng.random() < (0.2 if brief else 0.4):
+    if subject.size in table["sizes"] and rng.random() < (0.4 if brief else 0.75):
         noun = f"{rng.choice(table['sizes'][subject.size])} {noun}"
     if not (brief and rng.random() < 0.4):
         article = "an" if noun[0] in VOWELS else "a"
         noun = f"{'the' if rng.random() < 0.04 else article} {noun}"
     if not brief and rng.random() < 0.25:
         noun = f"{noun} {rng.choice(table['verbs']['living' if subject.kind in LIVING else 'thing'])}"
+    turned = subject.facing != usual_facing(subject.position)
+    if subject.kind in TURNING and rng.random() < (0.95 if turned else 0.08):
+        noun = f"{noun} {rng.choice(table['facing'][subject.facing])}"
     return f"{noun} {rng.choice(table['positions'][subject.position])}" if placed else noun
 
 

@@ -6,6 +6,7 @@ This is not a general SVG writer, and it knows nothing of captions. Coordinates:
 from __future__ import annotations
 
 import io
+import math
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +20,10 @@ from limner.training.world.scene import NO_PLACE, Scene, Subject
 
 KIND_FACTOR = {"ox": 1.1, "car": 1.2, "tree": 1.1, "house": 1.0, "ball": 0.84, "cube": 0.86, "bird": 0.96}
 SINK = 9.0
+GRID = 12.5
+"""Subjects stand on a grid of the latents' spacing at the base resolution: 16 of 128 pixels."""
+CUT = 4.0
+"""Units of a subject's box, which is empty at its edges, that may lie outside the picture."""
 
 
 def render(scene: Scene, width: int, height: int) -> NDArray[np.uint8]:
@@ -85,8 +90,9 @@ def stand(scene: Scene, subject: Subject, frame: tuple[float, float]) -> tuple[f
     """Where a subject stands in a frame of (wide, high) units: its middle, its ground line, the side of its box."""
     wide, high = frame
     box = subject.scale * KIND_FACTOR.get(subject.kind, 1.0) * 100
-    middle = min(max(subject.x * wide, box * 0.5 - 2), wide - box * 0.5 + 2)
-    base = high * scene.base if scene.place != NO_PLACE else (high + box * 0.94) / 2
+    margin = math.ceil((box / 2 - CUT) / GRID) * GRID
+    middle = min(max(subject.x * wide, margin), wide - margin)
+    base = high - GRID if scene.place != NO_PLACE else round((high + box * 0.94) / 2 / GRID) * GRID
     return middle, base, box
 
 

@@ -32,11 +32,13 @@ WEATHERS = ("clear", "snow", "rain")
 PATTERNS = 6
 
 POSITION_X = {"left": 0.25, "centre": 0.5, "right": 0.75}
-SIZE_SCALE = {"small": (0.31,), "medium": (0.45, 0.53), "large": (0.66,)}
-PAIR_SCALE = {"small": (0.31,), "medium": (0.44,)}
-ASIDE = (-0.03, 0.0, 0.03)
-"""How far from its position a subject stands, as a share of the width. A few places and sizes instead of any: a small
-network learns a shape many times sooner where it need not learn it for every shift by a pixel."""
+SIZE_SCALE = {"small": 0.31, "medium": 0.46, "large": 0.68}
+"""One scale for each size, as there is one place for each position: a small network learns a shape many times sooner
+where it need not learn it for every size and every shift by a pixel."""
+TURNING = ("ox", "dog", "cat", "bird", "car", "boat")
+"""Kinds that can face the other way."""
+TURNED_SHARE = 0.2
+"""Share of those that do; the others face the middle of the picture, or to the right in the middle."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,6 @@ class Scene:
     subjects: tuple[Subject, ...]
     hill: float = 0.5
     cloud: float = 0.5
-    base: float = 0.875
     pattern: int = 0
 
 
@@ -97,7 +98,7 @@ def _draw_place(rng: random.Random, subjects: tuple[Subject, ...]) -> str:
 def _draw_single(rng: random.Random, bare: bool) -> Subject:
     position = rng.choices(POSITIONS, (0.2, 0.6, 0.2) if bare else (0.3, 0.4, 0.3))[0]
     size = rng.choices(SIZES, (0.25, 0.4, 0.35))[0]
-    return _draw_subject(rng, _draw_kind(rng), position, size, SIZE_SCALE[size])
+    return _draw_subject(rng, _draw_kind(rng), position, size)
 
 
 def _draw_kind(rng: random.Random, other_than: str = "") -> str:
@@ -112,18 +113,26 @@ def _draw_pair(rng: random.Random) -> tuple[Subject, ...]:
     rng.shuffle(kinds)
     for kind, position in zip(kinds, ("left", "right"), strict=True):
         size = rng.choices(("small", "medium"), (0.3, 0.7))[0]
-        subjects.append(_draw_subject(rng, kind, position, size, PAIR_SCALE[size]))
+        subjects.append(_draw_subject(rng, kind, position, size))
     return tuple(subjects)
 
 
-def _draw_subject(rng: random.Random, kind: str, position: str, size: str, scales: tuple[float, ...]) -> Subject:
+def usual_facing(position: str) -> str:
+    """Where a subject at this position faces unless the caption says otherwise: into the picture."""
+    return "left" if position == "right" else "right"
+
+
+def _draw_subject(rng: random.Random, kind: str, position: str, size: str) -> Subject:
+    facing = usual_facing(position)
+    if kind in TURNING and rng.random() < TURNED_SHARE:
+        facing = "left" if facing == "right" else "right"
     return Subject(
         kind=kind,
         colour=rng.choice(NATURAL.get(kind, COLOURS) if rng.random() < NATURAL_SHARE else COLOURS),
         position=position,
         size=size,
-        facing=rng.choice(("left", "right")),
-        x=POSITION_X[position] + rng.choice(ASIDE),
-        scale=rng.choice(scales),
+        facing=facing,
+        x=POSITION_X[position],
+        scale=SIZE_SCALE[size],
         shade=rng.uniform(0.95, 1.05),
     )
