@@ -1,10 +1,11 @@
-"""Writes docs/reference from the code: settings, routes, events, errors and commands. Nothing there is edited by hand.
+"""Writes docs/reference from the code: settings, routes, OpenAPI, events, errors, commands. Nothing is edited by hand.
 
 `python docs/generate.py` writes; with `--check` it only names the stale files and exits with 1.
 """
 
 import contextlib
 import io
+import json
 import os
 import re
 import sys
@@ -45,11 +46,14 @@ def settings() -> str:
             "pydantic.types.SecretStr | None": "text",
             "str | None": "text",
             "typing.Literal['text', 'json']": "word",
+            "typing.Optional[typing.Literal['off', 'allow-list', 'public']]": "word",
+            "tuple[str, ...]": "names",
             "str": "text",
             "int": "whole number",
+            "bool": "true or false",
             "float": "number",
         }[kind]
-        default = "unset" if field.default is None else f"`{field.default}`"
+        default = "unset" if field.default in (None, ()) else f"`{field.default}`"
         rows.append([f"`LIMNER_{name.upper()}`", kind, default, field.description or ""])
     intro = "Each is an environment variable; the options of `limner serve` overrule it. Read once, at the start."
     return page("Settings", intro, table(["variable", "type", "default", "meaning"], rows))
@@ -87,15 +91,29 @@ def errors() -> str:
     return page("Errors", intro, shape, table(["code", "status", "fault", "meaning"], rows), command_line)
 
 
+def application() -> Any:
+    """The application, over services that nobody asks for anything."""
+    from limner.api.app import create_app
+    from limner.settings import Settings
+
+    services: Any = SimpleNamespace(
+        events=None, hints=None, store=None, files=None, gate=None, settings=Settings(public_url=None)
+    )
+    return create_app(services)
+
+
+def openapi() -> str:
+    """The OpenAPI document, as the server gives it."""
+    from limner.api.reference import document
+
+    return json.dumps(document(application()), indent=1, ensure_ascii=False) + "\n"
+
+
 def routes() -> str:
     """Every route of the application with its first line."""
     from fastapi.routing import APIRoute
 
-    from limner.api.app import create_app
-    from limner.settings import Settings
-
-    services: Any = SimpleNamespace(events=None, hints=None, store=None, files=None, gate=None, settings=Settings())
-    found = walk(create_app(services).routes)
+    found = walk(application().routes)
     rows = [
         [f"`{method}`", f"`{re.sub(':path}', '}', route.path)}`", first_line(route.endpoint.__doc__)]
         for route in sorted(found, key=lambda route: (not route.path.startswith("/api/"), route.path))
@@ -104,7 +122,9 @@ def routes() -> str:
     ]
     intro = (
         "JSON routes take and answer `application/json`. What a model's images may ask for is in `request_schema` of\n"
-        "`GET /api/ai/models/{model_id}`. Failures look the same everywhere: see [errors](errors.md)."
+        "`GET /api/ai/models/{model_id}`. Failures look the same everywhere: see [errors](errors.md). Parameters,\n"
+        "bodies and answers with their schemas are in [openapi.json](openapi.json), which a server gives at\n"
+        "`GET /api/reference/openapi.json` and shows as a page at `GET /api/reference`."
     )
     return page("Routes", intro, table(["method", "path", "does"], rows))
 
@@ -188,7 +208,7 @@ def cli() -> str:
 def pages() -> dict[str, str]:
     """Every file of the reference by name."""
     made = {"settings": settings, "routes": routes, "events": events, "errors": errors, "cli": cli}
-    return {f"{name}.md": make() for name, make in made.items()}
+    return {f"{name}.md": make() for name, make in made.items()} | {"openapi.json": openapi()}
 
 
 def main(arguments: list[str]) -> int:

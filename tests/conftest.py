@@ -30,8 +30,16 @@ os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent / "tiny"),
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How long the soak is."""
+    """How long the soak and the fuzzing are, and whether the other clients of OpenAI's API run too."""
+    parser.addoption(
+        "--clients", action="store_true", help="install and run them: tests/contract/openai/test_clients.py"
+    )
     parser.addoption("--kills", type=int, default=4, help="how often tests/faults/test_soak.py kills something")
+    parser.addoption("--cancels", type=int, default=200, help="generations that tests/faults/test_cancels.py cancels")
+    parser.addoption("--streams", type=int, default=50, help="event streams that tests/faults/test_streams.py opens")
+    parser.addoption(
+        "--examples", type=int, default=20, help="requests that tests/contract/test_openapi.py draws for each"
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -77,8 +85,8 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def settings(data: Path, migrated: Path) -> Settings:
-    """Settings of a migrated data folder."""
-    settings = Settings(data=data, lease_seconds=3.0)
+    """Settings of a migrated data folder. No test fetches anything from elsewhere unless it says so."""
+    settings = Settings(data=data, lease_seconds=3.0, fetch="off")
     shutil.copy(migrated, settings.database_file)
     return settings
 

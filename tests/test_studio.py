@@ -96,3 +96,13 @@ def test_a_failing_engine_tells_its_cause() -> None:
     with pytest.raises(errors.EngineFailed) as caught:
         make("an ox raise")
     assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+def test_a_mask_keeps_what_it_covers() -> None:
+    red, mask = PIL.Image.new("RGB", (64, 64), (200, 30, 30)), PIL.Image.new("RGBA", (64, 64), (0, 0, 0, 255))
+    mask.putpixel((60, 60), (0, 0, 0, 0))
+    (image,) = limner.edit("an ox", red, mask=mask, model="tiny", size="64x64")
+    assert image.pillow().getpixel((60, 5)) == (200, 30, 30)
+    assert image.pillow().getpixel((60, 60)) != (200, 30, 30)
+    with pytest.raises(errors.InvalidRequest, match="mask is 8x8"):
+        limner.edit("an ox", red, mask=mask.resize((8, 8)), model="tiny", size="64x64")

@@ -14,6 +14,7 @@ LimnerError
     ├── OutOfMemory       500  the picture does not fit into the machine's memory
     ├── LeaseLost         500  the worker no longer owns the generation
     ├── StorageFailed     503  the database or the image store cannot be used
+    │   └── DiskFull      503  the disk is full; to a caller the same as the one above
     ├── Stopping          503  the server is shutting down
     └── TimedOut          504  the picture took longer than a synchronous call may wait
 
@@ -137,6 +138,13 @@ class StorageFailed(ServerError):
     code = "storage_failed"
     status = 503
     title = "Storage is not available"
+
+
+class DiskFull(StorageFailed):
+    """There is no room for it. Whoever can wait tries again, since room can be made."""
+
+    def __init__(self) -> None:
+        super().__init__("The disk of the server is full; nothing was stored. Try again when room has been made.")
 
 
 class Stopping(ServerError):

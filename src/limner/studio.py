@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from limner import errors, wire
 from limner.engines import plan as planner
 from limner.engines import registry
-from limner.engines.engine import Engine, Job, Pixels
+from limner.engines.engine import Engine, Job, Mask, Pixels
 from limner.images.intake import parse_data_uri, read_image
-from limner.pictures import Image, Images, Sources, read_sources
+from limner.pictures import Image, Images, Source, Sources, read_sources
 from limner.settings import Settings
 from limner.workers import run
 
@@ -46,28 +46,46 @@ def generate(prompt: str, *, model: str = "storybook", n: int = 1, **parameters:
 
 
 def edit(
-    prompt: str, input_image: Sources, *, model: str = "storybook", n: int = 1, **parameters: Unpack[Parameters]
+    prompt: str,
+    input_image: Sources,
+    *,
+    mask: "Source | None" = None,
+    model: str = "storybook",
+    n: int = 1,
+    **parameters: Unpack[Parameters],
 ) -> Images:
-    """Make `n` images from an image, or a list of them, as a prompt says, here. URLs are not opened."""
-    return _make(parameters, list(read_pixels(input_image)), prompt=prompt, model=model, n=n)
+    """Make `n` images from an image, or a list of them, as a prompt says, here. URLs are not opened.
+
+    With a mask, a picture of the size of the first image, only its transparent pixels (alpha 0) are drawn anew.
+    """
+    inputs = list(read_pixels(input_image))
+    return _make(parameters, inputs, None if mask is None else read_mask(mask), prompt=prompt, model=model, n=n)
 
 
-def read_pixels(sources: Sources) -> Iterator[Pixels]:
-    """The input images after intake; an error names the one that cannot be read."""
+def read_pixels(sources: Sources, field: str = "input_image", *, needs_alpha: bool = False) -> Iterator[Pixels]:
+    """The images after intake; an error names the one that cannot be read."""
     settings = Settings.read()
-    for name, source in read_sources(sources, "input_image"):
+    for name, source in read_sources(sources, field):
         if isinstance(source, str):
             source = parse_data_uri(source, settings.max_image_bytes, field=name)
-        yield read_image(source, max_pixels=settings.max_image_pixels, field=name)
+        yield read_image(source, max_pixels=settings.max_image_pixels, field=name, needs_alpha=needs_alpha)
 
 
-def plan_request(asked: dict[str, Any], inputs: list[Pixels]) -> list[wire.Plan]:
-    """The plans of one request; `asked` holds fields of ImageRequest. InvalidRequest names the one that is wrong."""
+def read_mask(source: Source) -> Mask:
+    """The alpha of a mask after intake."""
+    (rgba,) = read_pixels(source, "mask", needs_alpha=True)
+    return rgba[..., 3]
+
+
+def plan_jobs(asked: dict[str, Any], inputs: list[Pixels], mask: Mask | None = None) -> list[Job]:
+    """The jobs of one request; `asked` holds fields of ImageRequest. InvalidRequest names the one that is wrong."""
     try:
         request = wire.ImageRequest(
             namespace="local",
             inputs=tuple(f"input-{i}" for i in range(len(inputs))),
             input_sizes=tuple((rgba.shape[1], rgba.shape[0]) for rgba in inputs),
+            mask=None if mask is None else "mask",
+            mask_size=None if mask is None else (mask.shape[1], mask.shape[0]),
             **asked,
         )
     except ValidationError as error:
@@ -75,7 +93,8 @@ def plan_request(asked: dict[str, Any], inputs: list[Pixels]) -> list[wire.Plan]
         name = str(first["loc"][0])
         raise errors.InvalidRequest(f"{name}: {first['msg']}", field=name) from None
     seed = secrets.randbelow(planner.MAX_SEED + 1) if request.seed is None else request.seed
-    return planner.plan(request, registry.resolve(request.model), seed)
+    plans = planner.plan(request, registry.resolve(request.model), seed)
+    return [Job(str(plan.image_index), plan, tuple(inputs), mask) for plan in plans]
 
 
 def run_jobs(jobs: list[Job], step: Callable[[str, int, int], None]) -> list[bytes]:
@@ -97,12 +116,11 @@ def _load(card_id: str) -> Engine:
     return _loaded[card_id]
 
 
-def _make(parameters: Parameters, inputs: list[Pixels], **asked: Any) -> Images:
+def _make(parameters: Parameters, inputs: list[Pixels], mask: Mask | None = None, **asked: Any) -> Images:
     for name in parameters:
         if name not in Parameters.__annotations__:
             known = ", ".join(Parameters.__annotations__)
             raise errors.InvalidRequest(f"Unknown parameter `{name}`; without a server there are {known}.", field=name)
-    plans = plan_request({**parameters, **asked}, inputs)
-    jobs = [Job(str(plan.image_index), plan, tuple(inputs)) for plan in plans]
+    jobs = plan_jobs({**parameters, **asked}, inputs, mask)
     files = run_jobs(jobs, lambda id, i, of: None)
-    return Images(Image(file, plan.seed, plan.warnings) for file, plan in zip(files, plans, strict=True))
+    return Images(Image(file, job.plan.seed, job.plan.warnings) for file, job in zip(files, jobs, strict=True))

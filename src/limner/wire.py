@@ -38,7 +38,9 @@ class ImageRequest(Frozen):
     input_sizes: tuple[tuple[int, int], ...] = ()
     """Width and height in pixels of each input, after intake."""
     mask: str | None = None
-    """Digest of the mask; alpha 0 = edit here."""
+    """Digest of the mask, a picture of the size of the first input; alpha 0 = edit here."""
+    mask_size: tuple[int, int] | None = None
+    """Width and height of the mask in pixels."""
     n: int = 1
     size: str = "auto"
     """`auto`, `square`, `portrait`, `landscape` or `WIDTHxHEIGHT`."""
@@ -114,6 +116,7 @@ class Generation(Frozen):
     enqueued_at: float
     started_at: float | None
     completed_at: float | None
+    favourite: bool = False
 
 
 class Event(Frozen):

@@ -1,11 +1,13 @@
 """Who may ask. Keyless: programs of this machine, but not web pages of other sites. With a key made: who holds one."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from types import SimpleNamespace
 
 import httpx2
 import pytest
+import sqlalchemy as sa
 from fastapi import Request
 from sse_starlette import ServerSentEvent
 from starlette.datastructures import Headers
@@ -15,6 +17,7 @@ from limner.api.auth import Gate, refuse, split_host
 from limner.api.events import while_allowed
 from limner.api.metrics import Metrics
 from limner.api.services import Services
+from limner.records.engine import Database
 from limner.records.keys import Keys
 
 OX = {"model": "tiny", "prompt": "a red ox", "size": "64x64"}
@@ -107,7 +110,7 @@ async def test_what_is_open_to_all_stays_open(client: httpx2.AsyncClient, keys: 
     example = "/api/repos/limner/examples/file/main/bloxy/bloxy_cropped_512x512.png"
     for path in ("/", "/docs", "/health/live", "/health/ready", example):
         assert (await client.get(path)).status_code == 200, path
-    assert "$LIMNER_KEY" in (await client.get("/")).text
+    assert "$LIMNER_KEY" in (await client.get("/docs/models/tiny")).text
 
 
 async def test_with_a_key_made_any_host_is_answered_but_no_foreign_page(client: httpx2.AsyncClient, keys: Keys) -> None:
@@ -167,6 +170,23 @@ async def test_an_address_that_fails_too_often_is_told_to_wait_but_a_known_key_s
     clock.now = 61.0
     with pytest.raises(errors.Unauthenticated):
         await gate.find_caller("Bearer wrong", "a")
+
+
+async def test_hundreds_who_ask_in_the_same_moment_cost_one_look(database: Database, keys: Keys) -> None:
+    gate, looks = Gate(keys), 0
+
+    def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        nonlocal looks
+        looks += statement.startswith("SELECT")
+
+    async with database.read() as connection:
+        engine = connection.engine.sync_engine
+    _, text = await keys.create("ada", ("read",))
+    sa.event.listen(engine, "before_cursor_execute", count)
+    found = await asyncio.gather(*(gate.find_caller(f"Bearer {text}", "a") for _ in range(300)))
+    sa.event.remove(engine, "before_cursor_execute", count)
+    assert {caller.namespace for caller in found} == {"ada"}
+    assert looks == 2, "is there any key, and is it this one"
 
 
 async def test_an_open_stream_ends_with_its_key(services: Services, keys: Keys) -> None:

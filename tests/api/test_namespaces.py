@@ -11,7 +11,16 @@ from limner.records.keys import Keys
 
 SECRET = "moonlit-owl-4711"
 OX = {"model": "tiny", "prompt": f"{SECRET} steps=2", "size": "64x64"}
-OPEN = {"/", "/docs", "/docs/{name:path}", "/health/live", "/health/ready"}
+OPEN = {
+    "/",
+    "/workbench",
+    "/workbench/{name}",
+    "/api/limner/session",
+    "/docs",
+    "/docs/{name:path}",
+    "/health/live",
+    "/health/ready",
+}
 """Routes that show the same to everyone."""
 
 

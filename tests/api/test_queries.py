@@ -20,6 +20,8 @@ def test_a_list_may_be_repeated_or_written_with_commas() -> None:
 def test_a_foreign_word_is_refused_with_the_allowed_ones() -> None:
     with pytest.raises(InvalidRequest, match="state must be one or more of a, b"):
         read_words(read_query(ask("state=x"), "state"), "state", ("a", "b"))
+    with pytest.raises(InvalidRequest, match="state must be one or more of a, b"):
+        read_words(read_query(ask("state=a,"), "state"), "state", ("a", "b"))
 
 
 def test_an_empty_value_is_the_same_as_none() -> None:

@@ -35,3 +35,19 @@ def test_what_is_no_image_or_no_file_is_one_line(tmp_path: Path, capsys: pytest.
     assert edit(tmp_path, tmp_path / "out.png") == 1
     assert capsys.readouterr().err.count("\n") == 3
     assert not (tmp_path / "out.png").exists()
+
+
+def test_only_what_the_mask_leaves_open_is_made_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("RGB", (64, 64), (200, 30, 30)).save(tmp_path / "red.png")
+    mask = Image.new("RGBA", (64, 64), (0, 0, 0, 255))
+    mask.paste((0, 0, 0, 0), (0, 32, 64, 64))
+    mask.save(tmp_path / "mask.png")
+    told = ("--size", "64x64", "--mask", str(tmp_path / "mask.png"))
+    assert edit(tmp_path / "red.png", tmp_path / "out.png", *told) == 0
+    with Image.open(tmp_path / "out.png") as image:
+        made = np.asarray(image)
+    assert (made[:32] == (200, 30, 30)).all()
+    assert (made[32:] != (200, 30, 30)).any()
+    mask.convert("RGB").save(tmp_path / "mask.png")
+    assert edit(tmp_path / "red.png", tmp_path / "other.png", *told) == 1
+    assert "mask has no alpha channel" in capsys.readouterr().err

@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -135,6 +136,16 @@ def test_a_data_folder_without_a_key_stays_on_this_machine(settings: Settings) -
 def test_an_address_of_another_machine_is_refused(host: str) -> None:
     with pytest.raises(errors.InvalidRequest), listen(host, 0):
         pass
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux breaks what stalls")
+def test_a_connection_whose_reader_stalls_is_broken_after_a_minute() -> None:
+    with (
+        listen("127.0.0.1", 0) as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
 
 
 def test_a_taken_port_is_one_line(data: Path, taken: int) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx2
@@ -55,7 +56,9 @@ def test_on_a_terminal_it_is_drawn_until_ctrl_c(server: str) -> None:
     ours, its = pty.openpty()
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
     command = [sys.executable, "-m", "limner", "status", "--url", server]
-    with subprocess.Popen(command, stdin=its, stdout=its, stderr=its, env=environment) as process:
+    # A shell that starts the tests in the background has Ctrl+C ignored, and children inherit that.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, stdin=its, stdout=its, stderr=its, env=environment, preexec_fn=heed) as process:  # noqa: PLW1509
         os.close(its)
         said = b""
         while said.count(b"is ready") < 2:

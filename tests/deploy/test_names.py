@@ -99,7 +99,7 @@ def test_compose_runs_the_image_of_the_dockerfile_with_no_rights(compose: dict[s
 
 def test_the_unit_serves_from_its_own_folder_without_rights(service: dict[str, str]) -> None:
     assert service["ExecStart"] == "/opt/limner/bin/limner serve"
-    assert service["Environment"] == f"LIMNER_DATA=/var/lib/{service['StateDirectory']}"
+    assert service["Environment"] == f"LIMNER_DATA=/var/lib/{service['StateDirectory']} LIMNER_FETCH=off"
     assert service["User"] == "limner"
     assert service["CapabilityBoundingSet"] == ""
     assert {service[name] for name in service if name.startswith("Protect")} == {"yes", "strict", "invisible"}

@@ -130,7 +130,7 @@ def test_a_card_without_transparency_never_chooses_it() -> None:
         ({"prompt": "@image0", "inputs": ("d",), "input_sizes": ((1, 1),)}, "prompt", "@image0"),
         ({"prompt": "@Image" + "9" * 99, "inputs": ("d",), "input_sizes": ((1, 1),)}, "prompt", "only @Image1"),
         ({"inputs": ("d", "e"), "input_sizes": ((1, 1), (1, 1))}, "input_image", "at most 1 input images, not 2"),
-        ({"mask": "m"}, "mask", "takes no mask"),
+        ({"mask": "m", "mask_size": (8, 8)}, "mask", "takes no mask"),
         ({"n": 0}, "n", "between 1 and 4"),
         ({"n": 5}, "n", "between 1 and 4"),
         ({"seed": -1}, "seed", "between 0 and 4294967295"),
@@ -167,7 +167,14 @@ def test_a_card_that_cannot_refuses_too() -> None:
     with pytest.raises(InvalidRequest, match="no input images, not 1"):
         plans(card(max_references=0), inputs=("d",), input_sizes=((1, 1),))
     with pytest.raises(InvalidRequest, match="mask needs an input image"):
-        plans(card(masks=True), mask="m")
+        plans(card(masks=True), mask="m", mask_size=(8, 8))
+
+
+def test_a_mask_has_the_size_of_the_first_input() -> None:
+    inputs = {"inputs": ("d",), "input_sizes": ((8, 6),), "mask": "m"}
+    assert plans(card(masks=True), **inputs, mask_size=(8, 6))[0].mask == "m"
+    with pytest.raises(InvalidRequest, match="mask is 6x8; it must have the size of the first input, 8x6"):
+        plans(card(masks=True), **inputs, mask_size=(6, 8))
     with pytest.raises(InvalidRequest, match="auto, square, 512x512"):
         plans(card(sizes=((512, 512),)), size="portrait")
 

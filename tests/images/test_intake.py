@@ -179,7 +179,7 @@ def test_other_formats_are_refused_however_well_pillow_knows_them(form: str) -> 
         read(save(Image.new("RGB", (16, 16)), form))
 
 
-@pytest.mark.parametrize("data", [b"", b"x", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"\x89PNG\r\n\x1a\n"])
+@pytest.mark.parametrize("data", [b"", b"x", b"<ox/>", b"\x89PNG\r\n\x1a\n"])
 def test_what_is_no_picture_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidRequest, match="input_image is not a whole PNG, JPEG or WebP") as refused:
         read_image(data, max_pixels=LIMIT, field="input_image")

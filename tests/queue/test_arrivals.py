@@ -14,6 +14,7 @@ from limner.records.engine import Database
 from limner.wire import Generation, ImageRequest
 
 Enqueue = Callable[..., Coroutine[Any, Any, list[Generation]]]
+Explain = Callable[[Coroutine[Any, Any, object]], Coroutine[Any, Any, list[str]]]
 
 
 def ids(found: list[Generation]) -> list[str]:
@@ -95,3 +96,13 @@ async def test_requests_at_once_cost_few_transactions(database: Database, enqueu
     sa.event.remove(engine, "commit", count)
     assert 1 <= commits <= 3
     assert await log.last_id("a") == 100
+
+
+async def test_a_submit_reads_what_waits_and_nothing_of_the_history(enqueue: Enqueue, explain: Explain) -> None:
+    await enqueue()
+    # How many wait, whose turn is last, and who would have to let the new ones pass: each from an index of what waits.
+    assert await explain(enqueue(n=2)) == [
+        "SCAN generations USING COVERING INDEX generations_waiting",
+        "SEARCH generations USING INDEX generations_own (namespace=?)",
+        "SEARCH generations USING INDEX generations_waiting (namespace=? AND priority<?)",
+    ]

@@ -18,6 +18,8 @@ Enqueue = Callable[..., Awaitable[list[Generation]]]
 class Clock(Protocol):
     time: float
 
+    def step(self, seconds: float) -> None: ...
+
 
 async def test_each_move_writes_one_event(store: Store, enqueue: Enqueue, log: EventLog, clock: Clock) -> None:
     good, bad, unwanted = await enqueue(n=3)
@@ -56,11 +58,11 @@ async def test_a_reader_goes_on_after_the_last_id_it_saw(enqueue: Enqueue, log: 
 
 
 async def test_writers_on_two_connections_leave_no_hole_and_no_disorder(
-    database: Database, settings: Settings, enqueue: Enqueue, log: EventLog, clock: Callable[[], float]
+    database: Database, settings: Settings, enqueue: Enqueue, log: EventLog
 ) -> None:
     [sample] = await enqueue("a")
     other = await Database.open(settings.database_file)
-    queues = [Store(database, Hints(), clock), Store(other, Hints(), clock)]
+    queues = [Store(database, Hints()), Store(other, Hints())]
     seen: list[int] = []
     done = asyncio.Event()
 
@@ -83,16 +85,35 @@ async def test_writers_on_two_connections_leave_no_hole_and_no_disorder(
     assert seen == list(range(1, 1 + 1 + 3 * 60))
 
 
-async def test_recent_tells_what_ended_lately(store: Store, enqueue: Enqueue, log: EventLog, clock: Clock) -> None:
-    first, second = await enqueue(n=2)
-    await store.cancel("a", first.id)
+async def test_a_new_reader_begins_with_the_events_of_late(enqueue: Enqueue, log: EventLog, clock: Clock) -> None:
+    await enqueue(n=2)
     clock.time += 200
-    await store.cancel("a", second.id)
+    await enqueue(n=3)
+    clock.time += 200
+    assert [await log.last_before("a", seconds) for seconds in (100, 300, 500)] == [5, 2, 0]
+    assert await log.last_before("b", 500) == 0
+
+
+async def test_a_clock_that_is_set_hides_no_event_of_late(
+    store: Store, enqueue: Enqueue, log: EventLog, clock: Clock
+) -> None:
     await enqueue()
-    clock.time += 200
-    assert [event.generation_id for event in await log.recent("a", 300)] == [second.id]
-    assert [event.generation_id for event in await log.recent("a", 500)] == [first.id, second.id]
-    assert await log.recent("b", 500) == []
+    clock.time += 400
+    await enqueue()
+    clock.time += 100
+    clock.step(3 * 3600)
+    await store.cancel_late()  # the server does so every second, and so the step is seen
+    clock.time += 100
+    assert [await log.last_before("a", seconds) for seconds in (150, 300)] == [2, 1]
+    await enqueue()
+    clock.time += 150
+    assert [await log.last_before("a", seconds) for seconds in (100, 200, 400)] == [3, 2, 1]
+    clock.step(-7 * 3600)
+    assert await log.last_before("a", 200) <= 2
+    clock.time += 1000
+    await enqueue()
+    assert await log.last_before("a", 200) <= 3
+    assert await log.trim(2000) == 0
 
 
 async def test_a_reader_from_before_the_horizon_is_told_of_the_gap(

@@ -18,13 +18,16 @@ from limner.records.schema import generations
 from limner.wire import Generation, Plan
 
 Enqueue = Callable[..., Awaitable[list[Generation]]]
+Explain = Callable[[Awaitable[object]], Awaitable[list[str]]]
 CARDS = ["tiny"]
 
 
 class Clock(Protocol):
-    """The wall clock of the test."""
+    """The clocks of the test."""
 
     time: float
+
+    def step(self, seconds: float) -> None: ...
 
 
 def ids(found: list[Generation]) -> list[str]:
@@ -103,14 +106,14 @@ async def test_only_the_present_attempt_of_the_present_worker_finishes(store: St
         await store.finish("w", queued.id, 1, "twice.png", ())
 
 
-async def test_a_failure_keeps_its_code_and_message(store: Store, enqueue: Enqueue, clock: Callable[[], float]) -> None:
+async def test_a_failure_keeps_its_code_and_message(store: Store, enqueue: Enqueue, clock: Clock) -> None:
     [queued] = await enqueue()
     await claim(store)
     await store.fail("w", queued.id, 1, EngineFailed("The picture has no pixels."))
     failed = await store.get("a", queued.id)
     assert (failed.state, failed.error_code) == ("failed", "engine_failed")
     assert failed.error_message == "The picture has no pixels."
-    assert failed.completed_at == clock()
+    assert failed.completed_at == clock.time
 
 
 async def test_a_cancelled_generation_is_never_claimed(store: Store, enqueue: Enqueue) -> None:
@@ -239,6 +242,11 @@ async def test_a_claim_among_many_reads_by_index_alone(database: Database, store
             assert all("INDEX" in step or "PRIMARY KEY" in step for step in steps), (statement, steps)
 
 
+async def test_results_are_counted_without_reading_them(store: Store, explain: Explain) -> None:
+    [count, *_] = await explain(store.list_results("a", offset=0, limit=10))
+    assert count == "SEARCH generations USING COVERING INDEX generations_history (namespace=? AND state=?)"
+
+
 async def test_a_plan_is_stored_as_it_was_made(database: Database, store: Store, enqueue: Enqueue) -> None:
     [queued] = await enqueue()
     async with database.read() as connection:
@@ -253,9 +261,11 @@ async def test_what_has_not_ended_by_its_deadline_is_cancelled(
     [running] = await enqueue(cancel_after_seconds=5.0)
     [waiting] = await enqueue(cancel_after_seconds=7.5)
     await store.claim("w", ["tiny"], 2, 60.0)
-    assert await store.cancel_late() == clock.time + 5
+    clock.step(86_400)
+    assert await store.cancel_late() == 5
     clock.time += 5
-    assert await store.cancel_late() == clock.time + 2.5
+    clock.step(-2 * 86_400)
+    assert await store.cancel_late() == 2.5
     late = await store.get("a", running.id)
     assert (late.state, late.error_message) == ("cancelled", "The image was not ready within cancel_after_seconds.")
     assert await store.held("w") == {kept.id}
@@ -264,6 +274,17 @@ async def test_what_has_not_ended_by_its_deadline_is_cancelled(
     assert (await store.get("a", waiting.id)).state == "cancelled"
     ended = [(event.kind, event.generation_id) for event in (await log.after("a", 0)).events if event.kind in ENDED]
     assert ended == [("cancelled", running.id), ("cancelled", waiting.id)]
+
+
+async def test_a_clock_that_is_set_hardly_moves_the_outlook(store: Store, enqueue: Enqueue, clock: Clock) -> None:
+    for step in (0, 86_400, -3 * 86_400, 0, 0):
+        await enqueue()
+        [taken] = await claim(store, max_batch=1)
+        clock.time += 9
+        clock.step(step)
+        await store.finish("w", taken.id, taken.attempt, "x.png", ())
+    [queued] = await enqueue()
+    assert (await store.outlook(queued, 1)).eta_seconds == 9
 
 
 async def test_a_deadline_after_the_end_changes_nothing(store: Store, enqueue: Enqueue, clock: Clock) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 from limner.engines.engine import Job
 from limner.images.blobs import Blobs
 from limner.images.encode import encode
+from limner.queue.clock import Clock
 from limner.queue.events import EventLog
 from limner.queue.hints import Hints
 from limner.queue.states import ENDED
@@ -184,7 +185,7 @@ async def test_a_generation_whose_lease_was_lost_is_made_anew_and_ends_once(
     asked = await submit("steps=10 step-seconds=0.05")
     async with working(loop):
         await until(store, asked, running)
-        assert await Store(database, hints, now=lambda: time.time() + 60).reap() == 1
+        assert await Store(database, hints, Clock(uptime=lambda: time.monotonic() + 60)).reap() == 1
         [made] = await ended(store, asked)
     assert (made.state, made.attempt) == ("succeeded", 2)
     log = (await EventLog(database).after("local", 0)).events

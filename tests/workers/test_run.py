@@ -163,3 +163,16 @@ def test_equal_jobs_give_equal_bytes() -> None:
         for asked in (job(id="a"), replace(job(), id="b"))
     ]
     assert files[0] == files[1]
+
+
+def test_a_mask_brings_the_input_back_into_the_file() -> None:
+    before = np.random.default_rng(1).integers(0, 256, (64, 64, 4), dtype=np.uint8)
+    before[..., 3] = 255
+    mask = np.full((64, 64), 255, np.uint8)
+    mask[:, 32:] = 0
+    masked = replace(job(), inputs=(before,), mask=mask)
+    made = np.asarray(
+        Image.open(io.BytesIO(encode_picture(masked, np.full((64, 64, 4), 99, np.uint8)))).convert("RGBA")
+    )
+    assert np.array_equal(made[:, :32], before[:, :32])
+    assert not np.array_equal(made[:, 32:], before[:, 32:])

@@ -2,17 +2,32 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator
 
 import structlog
 from fastapi import FastAPI
 
 from limner import __version__
-from limner.api import assets, events, folders, health, hub, metrics, models, pages, problems
+from limner.api import (
+    assets,
+    assistant,
+    docs,
+    events,
+    folders,
+    generations,
+    health,
+    hub,
+    metrics,
+    models,
+    openai,
+    problems,
+    reference,
+    workbench,
+)
 from limner.api.auth import Guard, caller
 from limner.api.body import BodyLimit
 from limner.api.feed import Feed
+from limner.api.runs import Runs
 from limner.api.services import Services
 from limner.errors import StorageFailed
 
@@ -42,6 +57,7 @@ def create_app(services: Services) -> FastAPI:
             yield
         finally:
             await feed.close()
+            await app.state.runs.close()
             await housekeeping
 
     app = FastAPI(
@@ -55,7 +71,9 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.feed = Feed(services.events, services.hints, services.store)
+    app.state.runs = Runs(services.store, app.state.feed.stopping)
     app.state.metrics = metrics.Metrics(services)
+    app.state.writer = assistant.make_writer(services.settings)
     problems.install(app)
     files = assets.make_router(services.files, caller)
     for router in (
@@ -63,9 +81,13 @@ def create_app(services: Services) -> FastAPI:
         events.router,
         folders.router,
         models.router,
+        openai.router,
         health.router,
         metrics.router,
-        pages.router,
+        docs.router,
+        workbench.router,
+        generations.router,
+        reference.router,
         files,
     ):
         # One flat list, not include_router(): a 405 must find every route of its path to name the allowed methods.
@@ -103,7 +125,7 @@ async def _keep_time(services: Services, stopping: asyncio.Event) -> None:
         try:
             soonest = await services.store.cancel_late()
             if soonest is not None:
-                pause = min(pause, max(0.0, soonest - time.time()))
+                pause = min(pause, soonest)
         except StorageFailed as error:
             log.error("cannot look at the deadlines", action="cancel", message=error.message)
         with contextlib.suppress(TimeoutError):

@@ -1,6 +1,6 @@
 """Files over HTTP: callers' own files, results behind signed links, the examples; and the reading of input images.
 
-It fetches nothing from other servers. Three kinds of repository answer under one address:
+What stands on other servers is fetched by `limner.outbound`. Three kinds of repository answer under one address:
 `{namespace}/generations` holds results (written by workers only), `limner/examples` ships with the package and is
 open to all, everything else is what its namespace's owner stored.
 """
@@ -11,66 +11,51 @@ import re
 import time
 import unicodedata
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Final
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
+from limner.api import answers
+from limner.api.addresses import EXAMPLES_REPOSITORY, Address, find_own
+from limner.api.constraints import FILE_FIELDS, FORM, MAX_FILES, TEXT_FIELDS, text, whole
+from limner.api.contract import ETAG, in_header, in_query, promise
 from limner.errors import CallerError, Forbidden, InvalidRequest, NotFound, TooLarge
 from limner.images.blobs import Blobs
-from limner.images.encode import encode, media_type
-from limner.images.intake import parse_data_uri, read_image, read_media_type
+from limner.images.door import find_media_type, normalise
+from limner.images.encode import MEDIA_TYPES, media_type
+from limner.images.intake import parse_data_uri
+from limner.outbound import Outbound, show_url
 from limner.records.assets import BRANCH, Asset, Assets
 from limner.settings import Settings
 
-EXAMPLES_REPOSITORY: Final = ("limner", "examples")
 RESULTS_REPOSITORY: Final = "generations"
-MAX_FILES: Final = 16
 MAX_NAME_BYTES: Final = 255
 MAX_PATH_CHARACTERS: Final = 1_000
 _EXAMPLES_FOLDER = Path(__file__).parent / "examples"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _RESULT = re.compile(r"(previews/[0-9a-f-]{36}/[0-9]|[0-9a-f-]{36})\.(png|jpeg|webp)")
-_ADDRESS = re.compile(r"/api/repos/([^/]+)/([^/]+)/file/([^/]+)/(.+)", re.DOTALL)
 _AUTHOR = re.compile(r"(.*) <([^<>]*)>", re.DOTALL)
-_FILE_FIELDS = ("files[]", "files", "file")
-_TEXT_FIELDS = {"name": 200, "email": 254, "message": 2_000}
+
+LINK = (
+    in_query("expires", whole("Until when a link opens, in unix seconds; part of the link.", 0)),
+    in_query("signature", text("What lets a link open without a key; part of the link.")),
+    in_header("If-None-Match", text("The ETag of what you have: 304 if it is still the same.")),
+)
+FILE = {
+    "description": "The bytes of the file.",
+    "headers": ETAG,
+    "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES.values()},
+}
 
 Caller = Callable[[Request], Awaitable[str]]
 """Answers the namespace of the one who asks; Unauthenticated if nobody known does."""
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a file stands, as its URL names it (decoded)."""
-
-    namespace: str
-    repo: str
-    revision: str
-    path: str
-    expires: str | None = None
-    signature: str | None = None
-
-    @property
-    def is_link(self) -> bool:
-        """Whether it is to be opened by its signature alone."""
-        return self.signature is not None or self.expires is not None
-
-    @property
-    def is_example(self) -> bool:
-        """Whether it stands in the repository that is open to all."""
-        return (self.namespace, self.repo) == EXAMPLES_REPOSITORY
-
-    @property
-    def signed_path(self) -> str:
-        """What a signature covers; for a result, its path in the image store."""
-        return f"{self.namespace}/{self.repo}/file/{self.revision}/{self.path}"
 
 
 @dataclass(frozen=True)
@@ -100,6 +85,7 @@ class Files:
     assets: Assets
     blobs: Blobs
     settings: Settings
+    outbound: Outbound = field(default_factory=Outbound)
 
     def result_url(self, path: str, base: str) -> str:
         """The absolute URL that opens a result without a key until it expires; `base` is scheme and host."""
@@ -146,32 +132,52 @@ class Files:
         return rows
 
     async def read_input(self, text: str, *, field: str, namespace: str, host: str) -> bytes:
-        """The bytes of an input image: a data URI, or the URL of a file that the caller may read on this server.
+        """The bytes of an input image: a data URI, the URL of a file that the caller may read here, or a public URL.
 
-        `host` is the request's own Host header. Any other URL, and a file that cannot be read, is an InvalidRequest
-        that names the field and the URL; too many bytes are TooLarge.
+        `host` is the request's own Host header. What cannot be read or fetched is an InvalidRequest that names the
+        field and the URL; too many bytes are TooLarge.
         """
         if text[:5].lower() == "data:":
             return await asyncio.to_thread(parse_data_uri, text, self.settings.max_image_bytes, field=field)
-        address = self._own_address(text, field, host)
+        address = find_own(text, host=host, public_url=self.settings.public_url, field=field)
+        if address is None:
+            return await self._fetch(text, field)
         if address.namespace == namespace:
             # A caller needs no link to their own file, so an expired one must not stand in the way.
             address = Address(address.namespace, address.repo, address.revision, address.path)
         try:
             found = await self.read(address, namespace)
         except CallerError as error:
-            shown = text.partition("?")[0][:300]
-            raise InvalidRequest(f"{field}: {shown} answered {error.status}: {error.message}", field=field) from None
+            raise InvalidRequest(
+                f"{field}: {show_url(text)} answered {error.status}: {error.message}", field=field
+            ) from None
         if len(found.data) > self.settings.max_image_bytes:
             raise TooLarge(f"{field} is larger than {self.settings.max_image_bytes} bytes", field=field)
         return found.data
 
-    async def take_input(self, text: str, *, field: str, namespace: str, host: str) -> tuple[str, tuple[int, int]]:
-        """Read, check, normalise and store one input image; answers its digest and its (width, height)."""
+    async def take_input(
+        self, text: str, *, field: str, namespace: str, host: str, needs_alpha: bool = False
+    ) -> tuple[str, tuple[int, int]]:
+        """Read, check, normalise and store an input image or a mask; answers its digest and its (width, height)."""
         data = await self.read_input(text, field=field, namespace=namespace, host=host)
-        rgba = await asyncio.to_thread(read_image, data, max_pixels=self.settings.max_image_pixels, field=field)
-        digest = await self.blobs.put_input(await asyncio.to_thread(encode, rgba, "png"))
-        return digest, (rgba.shape[1], rgba.shape[0])
+        return await self.take_bytes(data, field=field, needs_alpha=needs_alpha)
+
+    async def take_bytes(self, data: bytes, *, field: str, needs_alpha: bool = False) -> tuple[str, tuple[int, int]]:
+        """Check, normalise and store the bytes of an input image or a mask, as `take_input` does."""
+        checks = {"max_pixels": self.settings.max_image_pixels, "field": field, "needs_alpha": needs_alpha}
+        png, size = await normalise(data, **checks)
+        return await self.blobs.put_input(png), size
+
+    async def _fetch(self, url: str, field: str) -> bytes:
+        rule = self.settings.fetch_rule
+        if rule == "off":
+            raise InvalidRequest(
+                f"{field}: {show_url(url)} is on another server, and this one fetches nothing (LIMNER_FETCH is off). "
+                "Send the picture as a `data:image/...;base64,` URI, or PUT it into a repository here first.",
+                field=field,
+            )
+        hosts = frozenset(self.settings.fetch_hosts) if rule == "allow-list" else None
+        return await self.outbound.fetch(url, max_bytes=self.settings.max_image_bytes, hosts=hosts, field=field)
 
     def _check_signature(self, address: Address) -> None:
         expires = address.expires or ""
@@ -179,31 +185,6 @@ class Files:
             address.signed_path, int(expires), address.signature or "", time.time()
         ):
             raise Forbidden("the link has expired or was altered")
-
-    def _own_address(self, text: str, field: str, host: str) -> Address:
-        refusal = InvalidRequest(
-            f"{field} must be a `data:image/...;base64,` URI or the URL of a file on this server "
-            f"(/api/repos/{{namespace}}/{{repo}}/file/{{revision}}/{{path}}); other URLs are not fetched: {text[:200]}",
-            field=field,
-        )
-        try:
-            url = urlsplit(text)
-            public = urlsplit(self.settings.public_url or "")
-        except ValueError:
-            raise refusal from None
-        path = url.path
-        if url.scheme or url.netloc:
-            hosts = {host.lower(), public.netloc.lower()} - {""}
-            if url.scheme not in ("http", "https") or url.netloc.lower() not in hosts:
-                raise refusal
-            if url.netloc.lower() == public.netloc.lower():
-                path = path.removeprefix(public.path.rstrip("/"))
-        parts = _ADDRESS.fullmatch(unquote(path))
-        if parts is None:
-            raise refusal
-        query = parse_qs(url.query, max_num_fields=20) if url.query.count("&") < 20 else {}
-        expires, signature = (query.get(name, [None])[0] for name in ("expires", "signature"))
-        return Address(parts[1], parts[2], parts[3], parts[4], expires, signature)
 
     async def _read_example(self, address: Address) -> FileContent:
         file = examples().get(address.path) if address.revision == BRANCH else None
@@ -231,8 +212,11 @@ def make_router(files: Files, caller: Caller) -> APIRouter:
     """The routes of files. `caller` is asked only where an address is not open to all."""
     router = APIRouter()
 
-    @router.get("/api/repos/{namespace}/{repo}/file/{revision}/{path:path}")
-    @router.head("/api/repos/{namespace}/{repo}/file/{revision}/{path:path}", include_in_schema=False)
+    @router.api_route(
+        "/api/repos/{namespace}/{repo}/file/{revision}/{path:path}",
+        methods=["GET", "HEAD"],
+        **promise(None, *LINK, sends=FILE, key="optional", also=(304,)),
+    )
     async def get_file(request: Request, namespace: str, repo: str, revision: str, path: str) -> Response:
         """A file's bytes. A signed link opens without a key; so does `limner/examples`."""
         query = request.query_params
@@ -241,9 +225,8 @@ def make_router(files: Files, caller: Caller) -> APIRouter:
         found = await files.read(address, None if open_to_all else await caller(request))
         return _answer(request, found, files.settings.url_seconds)
 
-    @router.put("/api/repos/{namespace}/{repo}/file/{branch}/{folder:path}")
-    @router.put("/api/repos/{namespace}/{repo}/file/{branch}", include_in_schema=False)
-    async def put_files(request: Request, namespace: str, repo: str, branch: str, folder: str = "") -> Response:
+    @router.put("/api/repos/{namespace}/{repo}/file/{branch}/{folder:path}", **promise(answers.Stored, body=FORM))
+    async def put_files(request: Request, namespace: str, repo: str, branch: str, folder: str) -> Response:
         """Store pictures (multipart `files[]`, with `name`, `email` and `message`) in a folder of the branch `main`."""
         _check_repository(await caller(request), namespace, repo, branch)
         folder = _check_folder(folder)
@@ -255,6 +238,11 @@ def make_router(files: Files, caller: Caller) -> APIRouter:
             raise InvalidRequest(f"the multipart body cannot be read: {error.detail}", field="files[]") from None
         rows = await files.store(namespace, repo, uploads, texts)
         return JSONResponse(_describe(rows))
+
+    @router.put("/api/repos/{namespace}/{repo}/file/{branch}", **promise(answers.Stored, body=FORM))
+    async def put_files_in_root(request: Request, namespace: str, repo: str, branch: str) -> Response:
+        """Store pictures in the root of the branch `main`."""
+        return await put_files(request, namespace, repo, branch, "")
 
     return router
 
@@ -309,12 +297,12 @@ def _check_folder(folder: str) -> str:
 
 
 def _read_texts(form: FormData) -> dict[str, str]:
-    unknown = sorted(set(form) - set(_TEXT_FIELDS) - set(_FILE_FIELDS))
+    unknown = sorted(set(form) - set(TEXT_FIELDS) - set(FILE_FIELDS))
     if unknown:
-        known = ", ".join(["files[]", *_TEXT_FIELDS])
+        known = ", ".join(["files[]", *TEXT_FIELDS])
         raise InvalidRequest(f"unknown field {unknown[0][:80]!a}; known are {known}", field=unknown[0][:80])
     texts = {}
-    for name, limit in _TEXT_FIELDS.items():
+    for name, limit in TEXT_FIELDS.items():
         value = form.get(name, "")
         if not isinstance(value, str) or len(value) > limit:
             raise InvalidRequest(f"{name} must be text of at most {limit} characters", field=name)
@@ -326,7 +314,7 @@ def _read_texts(form: FormData) -> dict[str, str]:
 
 async def _read_uploads(form: FormData, folder: str, settings: Settings) -> list[Upload]:
     uploads: dict[str, Upload] = {}
-    for item in (item for name in _FILE_FIELDS for item in form.getlist(name)):
+    for item in (item for name in FILE_FIELDS for item in form.getlist(name)):
         if not isinstance(item, UploadFile):
             raise InvalidRequest("files[] must be files with a file name", field="files[]")
         name = item.filename or ""
@@ -337,9 +325,7 @@ async def _read_uploads(form: FormData, folder: str, settings: Settings) -> list
         data = await item.read(settings.max_image_bytes + 1)
         if len(data) > settings.max_image_bytes:
             raise TooLarge(f"the file `{name[:80]}` is larger than {settings.max_image_bytes} bytes", field="files[]")
-        kind = await asyncio.to_thread(
-            read_media_type, data, max_pixels=settings.max_image_pixels, field=f"the file `{name[:80]}`"
-        )
+        kind = await find_media_type(data, max_pixels=settings.max_image_pixels, field=f"the file `{name[:80]}`")
         uploads[path] = Upload(path, data, kind)
     if not uploads:
         raise InvalidRequest("files[] is missing: send at least one picture as multipart/form-data", field="files[]")

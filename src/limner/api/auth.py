@@ -4,6 +4,7 @@ Until the first key is made everyone on this machine is `local` and may do every
 a key, except for what is open to all: the pages, the health, the examples, and whoever holds a signed link.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,14 +16,15 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from limner import errors
+from limner.api import sessions
 from limner.api.problems import answer_error
-from limner.records.keys import SCOPES, Keys, Right, digest
+from limner.records.keys import SCOPES, Key, Keys, Right, digest
 
 NAMESPACE = "local"
 """Owner of everything that is made without a key, and of a key that names no other."""
 
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
-PAGE_PATHS = ("/", "/docs")
+PAGE_PATHS = ("/", "/workbench", "/docs", "/llms.txt", "/api/reference")
 """Pages that a link on another site may open: a navigation shows them to the user and to nobody else."""
 
 TRUST_SECONDS = 5.0
@@ -40,6 +42,8 @@ class Caller:
 
     namespace: str
     scopes: tuple[Right, ...]
+    key_id: str | None = None
+    """None while no key is needed."""
 
 
 @dataclass
@@ -52,13 +56,16 @@ class Gate:
     _failures: dict[str, tuple[float, int]] = field(default_factory=dict)
     _keyless_until: float = -1.0
     _keyed: bool = False
+    _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One looks and all believe it: hundreds of streams ask in the same moment. Shielded, since any may be cut off."""
 
     async def is_keyless(self) -> bool:
         """Whether no key was ever made; true for at most five seconds longer than it is."""
-        now = self.clock()
-        if not self._keyed and now >= self._keyless_until:
-            self._keyed = await self.keys.are_any()
-            self._keyless_until = now + TRUST_SECONDS
+        if not self._keyed and self.clock() >= self._keyless_until:
+            async with self._looking:
+                if (now := self.clock()) >= self._keyless_until:
+                    self._keyed = await asyncio.shield(self.keys.are_any())
+                    self._keyless_until = now + TRUST_SECONDS
         return not self._keyed
 
     async def find_caller(self, authorization: str | None, address: str) -> Caller:
@@ -67,24 +74,42 @@ class Gate:
             return Caller(NAMESPACE, SCOPES)
         scheme, _, text = (authorization or "").partition(" ")
         text = text.strip()
-        now, known = self.clock(), digest(text)
-        if known in self._trusted:
-            until, caller = self._trusted[known]
-            if now < until:
-                return caller
-        else:  # who was let in before is looked up again, whatever others at that address did
+        known = digest(text)
+        if (trusted := self._trusted_now(known)) is not None:
+            return trusted
+        async with self._looking:
+            return self._trusted_now(known) or await self._look_up(scheme, text, known, address)
+
+    def _trusted_now(self, known: str) -> Caller | None:
+        until, caller = self._trusted.get(known, (0.0, None))
+        return caller if self.clock() < until else None
+
+    async def _look_up(self, scheme: str, text: str, known: str, address: str) -> Caller:
+        now = self.clock()
+        if known not in self._trusted:  # who was let in before is looked up again, whatever others at that address did
             self._refuse_after_failures(address, now)
         try:
             if scheme.lower() != "bearer" or not text:
                 raise errors.Unauthenticated("Send your key in the header `Authorization: Bearer <key>`.")
-            key = await self.keys.find(text)
+            key = await asyncio.shield(self.keys.find(text))
         except errors.Unauthenticated:
             self._trusted.pop(known, None)
             self._count_failure(address, now)
             raise
-        caller = Caller(key.namespace, key.scopes)
+        return self._trust(known, key)
+
+    async def find_session(self, key_id: str) -> Caller:
+        """Who signed in with this key; Unauthenticated once it has expired or was revoked."""
+        known = f"session {key_id}"
+        if (trusted := self._trusted_now(known)) is not None:
+            return trusted
+        async with self._looking:
+            return self._trusted_now(known) or self._trust(known, await asyncio.shield(self.keys.get(key_id)))
+
+    def _trust(self, known: str, key: Key) -> Caller:
+        caller = Caller(key.namespace, key.scopes, key.id)
         _forget_oldest(self._trusted, MAX_TRUSTED)
-        self._trusted[known] = (now + TRUST_SECONDS, caller)
+        self._trusted[known] = (self.clock() + TRUST_SECONDS, caller)
         return caller
 
     def _refuse_after_failures(self, address: str, now: float) -> None:
@@ -115,12 +140,20 @@ async def caller(request: Request) -> str:
 
 async def require(request: Request, scope: Right) -> str:
     """The namespace of the caller; Unauthenticated without a valid key, Forbidden if the key lacks this scope."""
-    gate: Gate = request.app.state.services.gate
-    address = request.client.host if request.client else "unknown"
-    found = await gate.find_caller(request.headers.get("authorization"), address)
+    found = await find_caller(request, request.headers.get("authorization"), sessions.cookie_of(request))
     if scope not in found.scopes:
         raise errors.Forbidden(f"This key has no scope `{scope}`; it has {', '.join(found.scopes)}.")
     return found.namespace
+
+
+async def find_caller(request: Request, authorization: str | None, session: str | None = None) -> Caller:
+    """Whose request it is by the key in a header, or else by a session's cookie; Unauthenticated if by neither."""
+    services = request.app.state.services
+    gate: Gate = services.gate
+    if session is None or await gate.is_keyless():
+        return await gate.find_caller(authorization, request.client.host if request.client else "unknown")
+    sessions.check_token(request, session, services.blobs)
+    return await gate.find_session(sessions.read_key_id(session, services.blobs))
 
 
 def require_own(namespace: str, wanted: str | None, field: str) -> None:
@@ -146,7 +179,7 @@ class Guard:
                 keyless = True  # the stricter check; what needs the database says itself that it fails
             refusal = refuse(Headers(scope=scope), scope, self.public_host, keyless=keyless)
             if refusal is not None:
-                await answer_error(refusal)(scope, receive, send)
+                await answer_error(refusal, scope)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 

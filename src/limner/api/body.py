@@ -44,7 +44,7 @@ class BodyLimit:
             return
         length = Headers(scope=scope).get("content-length", "")
         if length.isdecimal() and int(length[:20]) > self.max_bytes:
-            await answer_error(self._too_large())(scope, receive, send)
+            await answer_error(self._too_large(), scope)(scope, receive, send)
             return
         read = 0
 

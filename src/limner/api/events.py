@@ -12,16 +12,20 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from fastapi import APIRouter, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from limner.api import answers
 from limner.api.assets import Files
 from limner.api.auth import caller
+from limner.api.constraints import many_of, whole
+from limner.api.contract import events_of, in_header, in_query, promise
 from limner.api.feed import Channel, Feed, Preview, Progress
 from limner.api.metrics import Metrics
 from limner.api.queries import read_integer, read_one, read_query, read_words
 from limner.api.services import base_url, services_of
-from limner.errors import CallerError
+from limner.errors import CallerError, StorageFailed
 from limner.images.blobs import preview_path
 from limner.queue.history import FRESH_SECONDS
 from limner.queue.states import ENDING
@@ -48,6 +52,24 @@ PADDING = "." * 4096
 SECOND_LOOK_SECONDS = 1.0
 """Then comes a keep-alive: `curl | awk '...; exit'` ends only when curl writes again and finds awk gone."""
 
+EVENT_ID = {"type": "integer", "minimum": 0, "maximum": MAX_EVENT_ID}
+SUBSCRIBED = (
+    in_query("include", many_of("Also these; what succeeds and fails is always sent.", *INCLUDABLE), many=True),
+    in_query(
+        "replay_seconds",
+        whole(f"Begin with what ended so lately; {REPLAY_SECONDS} if left out.", 0, MAX_REPLAY_SECONDS),
+    ),
+    in_query("last_event_id", whole("Go on after this event; the header does the same.", 0, MAX_EVENT_ID)),
+    in_header(
+        "Last-Event-ID",
+        {"description": "Go on after this event; empty is as if left out.", "anyOf": [EVENT_ID, {"const": ""}]},
+    ),
+)
+STREAM = {
+    "description": "An endless stream; see the page of the events for what each `data` holds.",
+    "content": events_of(answers.EventData),
+}
+log = structlog.get_logger(__name__)
 router = APIRouter()
 
 
@@ -65,7 +87,7 @@ class Subscription:
     """Scheme and host of the URLs."""
 
 
-@router.get("/api/events")
+@router.get("/api/events", **promise(None, *SUBSCRIBED, sends=STREAM))
 async def stream_events(request: Request) -> EventSourceResponse:
     """What happens to the caller's generations, as an endless stream of server-sent events."""
     subscription = await read_subscription(request)
@@ -86,12 +108,15 @@ async def while_allowed(
     metrics: Metrics = request.app.state.metrics
     with metrics.streams.track_inprogress():
         async with contextlib.aclosing(messages):
-            async for message in messages:
-                try:
-                    await caller(request)
-                except CallerError:
-                    return
-                yield message
+            try:
+                async for message in messages:
+                    try:
+                        await caller(request)
+                    except CallerError:
+                        return
+                    yield message
+            except StorageFailed as error:  # the reader comes back with its Last-Event-ID
+                log.error("cannot go on with a stream", action="follow", message=error.message)
 
 
 async def read_subscription(request: Request) -> Subscription:
@@ -99,11 +124,12 @@ async def read_subscription(request: Request) -> Subscription:
     query = read_query(request, "include", "replay_seconds", "last_event_id")
     include = read_words(query, "include", INCLUDABLE)
     replay = read_one(query, "replay_seconds")
-    seen = request.headers.get("last-event-id") or read_one(query, "last_event_id")
+    given = (request.headers.get("last-event-id"), read_one(query, "last_event_id"))
+    seen = [read_integer(text.strip(), "Last-Event-ID", 0, MAX_EVENT_ID) for text in given if text]
     return Subscription(
         namespace=await caller(request),
         kinds=frozenset(("succeeded", "failed", *include)),
-        after=None if seen is None else read_integer(seen.strip(), "Last-Event-ID", 0, MAX_EVENT_ID),
+        after=seen[0] if seen else None,
         replay_seconds=read_integer(replay, "replay_seconds", 0, MAX_REPLAY_SECONDS) if replay else REPLAY_SECONDS,
         base=base_url(request),
     )
@@ -113,18 +139,18 @@ async def follow(feed: Feed, files: Files, wanted: Subscription) -> AsyncGenerat
     """The messages of one stream, until the reader goes away or the server stops."""
     channel = await feed.channel(wanted.namespace)
     last, reported, ended = channel.last_id if wanted.after is None else wanted.after, 0, False
+    replayed = 0
+    """Up to here only ends are told, as far as they are asked for."""
     if wanted.after is None and wanted.replay_seconds:
-        for event in await feed.recent(wanted.namespace, wanted.replay_seconds):
-            if event.id <= last and event.kind in wanted.kinds:
-                ended = True
-                yield await _show(event, files, wanted.base)
+        replayed = last
+        last = min(last, await feed.last_before(wanted.namespace, wanted.replay_seconds))
     while not feed.stopping.is_set():
         news = channel.news  # taken before reading, so that nothing can come in between unseen
         page = await feed.after(wanted.namespace, last)
         if page.gap:
             yield _message(GAP, {"last_event_id": last, "reason": GAP_REASON}, page.last_id)
         for event in page.events:
-            if event.kind in wanted.kinds:
+            if event.kind in wanted.kinds and (event.id > replayed or event.kind in ENDING):
                 ended = ended or event.kind in ENDING
                 yield await _show(event, files, wanted.base)
         last = page.last_id

@@ -1,7 +1,7 @@
 """The log of events followed once per namespace for all who read it here: streams and synchronous calls.
 
 The table is the truth; hints only shorten the wait, and the log is read once a second besides. Readers never queue
-anything: each keeps its own place and reads on from there, so a slow one delays nobody and costs no memory.
+anything: each keeps its own place and reads on from there, so a slow one delays nobody and costs a page at most.
 """
 
 import asyncio
@@ -22,6 +22,8 @@ from limner.wire import Event, OutputFormat
 POLL_SECONDS = 1.0
 KEPT_EVENTS = 2_000
 """Newest events of a namespace that readers get without asking the database."""
+PAGE_EVENTS = 100
+"""Most events that a reader is given at once, and so holds while it does not read on."""
 KEPT_IDS = 2_000
 """Ids of generations whose progress is of no interest."""
 
@@ -106,14 +108,17 @@ class Feed:
         channel = await self.channel(namespace)
         kept = channel.events
         if kept and kept[0].id - 1 <= event_id <= channel.last_id:
-            return Page(list(islice(kept, event_id + 1 - kept[0].id, None)), False, channel.last_id)
+            first = event_id + 1 - kept[0].id
+            page = list(islice(kept, first, first + PAGE_EVENTS))
+            return Page(page, False, page[-1].id if page else event_id)
         if event_id == channel.last_id:
             return Page([], False, event_id)
-        return await self._log.after(namespace, event_id)
+        # Shielded, since a reader may be cut off at any moment, and a query cut short would cost its connection.
+        return await asyncio.shield(self._log.after(namespace, event_id, PAGE_EVENTS))
 
-    async def recent(self, namespace: str, seconds: float) -> list[Event]:
-        """The events of the last `seconds` that ended a generation."""
-        return await self._log.recent(namespace, seconds)
+    async def last_before(self, namespace: str, seconds: float) -> int:
+        """The id after which the events of the last `seconds` come."""
+        return await asyncio.shield(self._log.last_before(namespace, seconds))
 
     def progress(self, namespace: str, generation_id: str) -> Progress | None:
         """The latest step of a running generation, where one was heard of."""
@@ -153,14 +158,16 @@ class Feed:
     async def _read(self, namespace: str, channel: Channel) -> bool:
         """Take what was added to the log; whether there was anything."""
         grown = False
-        while (page := await self._log.after(namespace, channel.last_id)).events or page.gap:
+        while True:
+            page = await self._log.after(namespace, channel.last_id, KEPT_EVENTS)
             if page.gap:
                 # The log was trimmed past us or the database replaced: what is kept is no longer its newest part.
                 channel.events.clear()
                 channel.last_id = page.last_id
             channel.add(page.events)
-            grown = True
-        return grown
+            grown = grown or page.gap or bool(page.events)
+            if len(page.events) < KEPT_EVENTS:
+                return grown  # what has been added since has a hint of its own
 
     async def _hear(self, namespace: str, channel: Channel, hints: list[Hint]) -> bool:
         """Take the latest steps and partial images of this namespace's generations; whether there were any."""

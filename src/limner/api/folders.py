@@ -13,8 +13,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from limner.api.assets import EXAMPLES_REPOSITORY, RESULTS_REPOSITORY, describe_commit, examples
+from limner.api import answers
+from limner.api.addresses import EXAMPLES_REPOSITORY
+from limner.api.assets import RESULTS_REPOSITORY, describe_commit, examples
 from limner.api.auth import caller
+from limner.api.constraints import whole
+from limner.api.contract import in_query, promise
 from limner.api.queries import read_integer, read_one, read_query
 from limner.api.services import Services, services_of
 from limner.errors import NotFound
@@ -26,6 +30,10 @@ from limner.wire import Generation
 MAX_PAGE_SIZE = 1_000
 PAGE_SIZE = 100
 MAX_PAGE = 1_000_000_000
+PAGES = (
+    in_query("page", whole("Which page, from 1.", 1, MAX_PAGE)),
+    in_query("page_size", whole(f"Items of one page; {PAGE_SIZE} if left out.", 1, MAX_PAGE_SIZE)),
+)
 
 router = APIRouter()
 
@@ -79,9 +87,10 @@ class Page:
         return JSONResponse(status | found | numbers | {"total_entries": total})
 
 
-@router.get("/api/repos/{namespace}/{repo}/dir/{revision}/{path:path}")
-@router.get("/api/repos/{namespace}/{repo}/dir/{revision}", include_in_schema=False)
-async def list_folder(request: Request, namespace: str, repo: str, revision: str, path: str = "") -> JSONResponse:
+@router.get(
+    "/api/repos/{namespace}/{repo}/dir/{revision}/{path:path}", **promise(answers.Folder, *PAGES, key="optional")
+)
+async def list_folder(request: Request, namespace: str, repo: str, revision: str, path: str) -> JSONResponse:
     """What stands directly in a folder of a repository at a revision (`main` or a commit's id), folders first."""
     place = Place(namespace, repo, revision, path.removesuffix("/"))
     await _check_reader(request, place)
@@ -95,7 +104,13 @@ async def list_folder(request: Request, namespace: str, repo: str, revision: str
     return page.answer(total, entries=entries, resource={"path": place.folder, "version": revision})
 
 
-@router.get("/api/repos/{namespace}/{repo}/commits/{revision}")
+@router.get("/api/repos/{namespace}/{repo}/dir/{revision}", **promise(answers.Folder, *PAGES, key="optional"))
+async def list_root(request: Request, namespace: str, repo: str, revision: str) -> JSONResponse:
+    """What stands directly in the root of a repository at a revision."""
+    return await list_folder(request, namespace, repo, revision, "")
+
+
+@router.get("/api/repos/{namespace}/{repo}/commits/{revision}", **promise(answers.Commits, *PAGES, key="optional"))
 async def list_commits(request: Request, namespace: str, repo: str, revision: str) -> JSONResponse:
     """The commits of a revision, newest first, each with the path of its one file."""
     place = Place(namespace, repo, revision)

@@ -5,15 +5,19 @@ import base64
 import secrets
 import time
 import uuid
+from functools import partial
 from typing import Any
 
 import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from limner.api import answers
 from limner.api.assets import RESULTS_REPOSITORY
 from limner.api.auth import caller, require_own
-from limner.api.parameters import ImageBody, QueueBody, SyncBody, read_key, read_parameters
+from limner.api.constraints import many_of, one_of, text, whole
+from limner.api.contract import IDEMPOTENCY_KEY, in_query, promise
+from limner.api.parameters import EditBody, ImageBody, QueueBody, SyncBody, read_key, read_parameters
 from limner.api.queries import read_integer, read_one, read_query, read_words
 from limner.api.services import base_url, services_of
 from limner.api.waiting import feed_of, wait_for_all
@@ -27,43 +31,65 @@ MEDIA_TYPES = ("image", "video", "audio", "text")
 """What the hub can filter by; only images are made here."""
 LISTED = 1_000
 """Most generations in one list, and how many there are unless `limit` says less."""
+MAX_SEARCH_CHARACTERS = 200
+LIST_FILTERS = (
+    in_query("namespace", text("Your own namespace, nothing else.")),
+    in_query("model", text("Only of the model asked for under this id.")),
+    in_query(
+        "status", many_of("Only in these states; queued and processing if left out.", *LIVE, *ENDED, "all"), many=True
+    ),
+    in_query("media_type", many_of("Only of these; everything here is an image.", *MEDIA_TYPES), many=True),
+    in_query("repo", text("Only in this repository; results lie in `generations`.")),
+    in_query("folder", text("Only in this folder; results lie in `/`.")),
+    in_query("limit", whole("Most generations of one answer.", 1, LISTED)),
+    in_query("before", text("Only older ones than the generation of this id.")),
+    in_query("search", text("Only with this in the prompt.", maxLength=MAX_SEARCH_CHARACTERS)),
+    in_query("favourite", one_of("Only favourites.", "true")),
+)
+
+PAGED = ("limit", "before", "search", "favourite")
+"""What a list of generations can be asked for besides the hub's own filters."""
 
 log = structlog.get_logger(__name__)
 router = APIRouter()
 
 
-@router.post("/api/ai/images/generate")
+@router.post("/api/ai/images/generate", **promise(answers.Images, IDEMPOTENCY_KEY, body=SyncBody, also=(404, 409, 504)))
 async def generate(request: Request) -> JSONResponse:
     """Make images and answer when they are ready."""
     return await _make_now(request, await read_parameters(request, SyncBody))
 
 
-@router.post("/api/ai/images/edit")
+@router.post("/api/ai/images/edit", **promise(answers.Images, IDEMPOTENCY_KEY, body=EditBody, also=(404, 409, 504)))
 async def edit(request: Request) -> JSONResponse:
     """Like generate, but an input image is required."""
-    body = await read_parameters(request, SyncBody)
+    body = await read_parameters(request, EditBody)
     if not body.input_image:
         raise InvalidRequest("input_image is required to edit.", field="input_image")
     return await _make_now(request, body)
 
 
-@router.post("/api/ai/queue")
+@router.post("/api/ai/queue", **promise(answers.Queued, IDEMPOTENCY_KEY, body=QueueBody, also=(404, 409)))
 async def enqueue(request: Request) -> JSONResponse:
     """Queue generations and answer at once."""
     generations = await _submit(request, await read_parameters(request, QueueBody))
     return JSONResponse({"generations": [{"generation_id": one.id, "status": one.state} for one in generations]})
 
 
-@router.get("/api/ai/queue")
+@router.get("/api/ai/queue", **promise(answers.Generations, *LIST_FILTERS))
 async def list_generations(request: Request) -> JSONResponse:
     """The caller's generations, newest first; only those not ended unless `status` says otherwise."""
-    query = read_query(request, "namespace", "model", "status", "media_type", "repo", "folder", "limit", "before")
+    query = read_query(request, "namespace", "model", "status", "media_type", "repo", "folder", *PAGED)
     namespace = await caller(request)
     require_own(namespace, read_one(query, "namespace"), "namespace")
     statuses = read_words(query, "status", (*LIVE, *ENDED, "all"))
     states = tuple(state for state in (*LIVE, *ENDED) if state in statuses or "all" in statuses)
+    search = read_one(query, "search") or ""
+    if len(search) > MAX_SEARCH_CHARACTERS:
+        raise InvalidRequest(f"search has at most {MAX_SEARCH_CHARACTERS} characters.", field="search")
     limit = read_integer(read_one(query, "limit") or str(LISTED), "limit", 1, LISTED)
     media_types = read_words(query, "media_type", MEDIA_TYPES)
+    favourite = bool(read_words(query, "favourite", ("true",)))
     found: list[Generation] = []
     # Results lie in one repository, in its root.
     repos, folders = (None, RESULTS_REPOSITORY, f"{namespace}/{RESULTS_REPOSITORY}"), (None, "/")
@@ -75,16 +101,18 @@ async def list_generations(request: Request) -> JSONResponse:
             model=read_one(query, "model"),
             limit=limit,
             before=read_one(query, "before"),
+            search=search,
+            favourite=favourite,
         )
-    return JSONResponse({"count": len(found), "generations": [_show(request, one) for one in found]})
+    return JSONResponse({"count": len(found), "generations": [show_generation(request, one) for one in found]})
 
 
-@router.get("/api/ai/queue/{generation_id}")
+@router.get("/api/ai/queue/{generation_id}", **promise(answers.Generation))
 async def get_generation(request: Request, generation_id: str) -> JSONResponse:
     """Everything known of one generation; how many are before it while it is queued."""
     store = services_of(request).store
-    generation = await store.get(await caller(request), _parse_id(generation_id))
-    shown = _show(request, generation)
+    generation = await store.get(await caller(request), parse_id(generation_id))
+    shown = show_generation(request, generation)
     if generation.state == "queued":
         outlook = await store.outlook(generation, services_of(request).live_workers())
         eta = outlook.eta_seconds
@@ -92,10 +120,10 @@ async def get_generation(request: Request, generation_id: str) -> JSONResponse:
     return JSONResponse(shown)
 
 
-@router.delete("/api/ai/queue/{generation_id}")
+@router.delete("/api/ai/queue/{generation_id}", **promise(answers.Cancelled))
 async def cancel_generation(request: Request, generation_id: str) -> JSONResponse:
     """Cancel a generation that has not ended; no effect on one that has."""
-    generation = await services_of(request).store.cancel(await caller(request), _parse_id(generation_id))
+    generation = await services_of(request).store.cancel(await caller(request), parse_id(generation_id))
     log.info("cancelled by its owner", action="cancel", generation=generation.id, state=generation.state)
     return JSONResponse({"status": "success", "generation_id": generation.id})
 
@@ -116,14 +144,13 @@ async def _submit(request: Request, body: ImageBody) -> list[Generation]:
             f"input_image: {card.id} takes at most {card.max_references} input images, not {len(sources)}.",
             field="input_image",
         )
-    host = request.headers["host"]
+    take = partial(services.files.take_input, namespace=namespace, host=request.headers["host"])
     inputs = [
-        await services.files.take_input(
-            source, field="input_image" if len(sources) == 1 else f"input_image[{i}]", namespace=namespace, host=host
-        )
+        await take(source, field="input_image" if len(sources) == 1 else f"input_image[{i}]")
         for i, source in enumerate(sources)
     ]
-    image_request = body.to_request(namespace, inputs, key, fingerprint)
+    mask = None if body.mask is None else await take(body.mask, field="mask", needs_alpha=True)
+    image_request = body.to_request(namespace, inputs, mask, key, fingerprint)
     plans = plan(image_request, card, secrets.randbelow(MAX_SEED + 1))
     queued = await services.store.submit(image_request, plans, services.settings.max_queued)
     for generation in queued:
@@ -146,14 +173,16 @@ async def _make_now(request: Request, body: SyncBody) -> JSONResponse:
 
 async def _show_image(request: Request, generation: Generation, response_format: str) -> dict[str, Any]:
     files = services_of(request).files
+    if generation.result_path is None:  # asked for again under an Idempotency-Key
+        raise NotFound("The image was deleted by its owner.")
     shown = {"seed": generation.plan.seed, "generation_id": generation.id}
     if response_format == "b64_json":
-        data = await files.blobs.get(generation.result_path or "")
+        data = await files.blobs.get(generation.result_path)
         return {"b64_json": base64.b64encode(data).decode(), **shown}
-    return {"url": files.result_url(generation.result_path or "", base_url(request)), **shown}
+    return {"url": files.result_url(generation.result_path, base_url(request)), **shown}
 
 
-def _show(request: Request, generation: Generation) -> dict[str, Any]:
+def show_generation(request: Request, generation: Generation) -> dict[str, Any]:
     """One generation as the hub shows it: its state, the parameters as they were sent, and those that were used."""
     url = None
     if generation.result_path is not None:
@@ -173,6 +202,8 @@ def _show(request: Request, generation: Generation) -> dict[str, Any]:
         "completed_at": _seconds(generation.completed_at),
         "used": used,
         "warnings": list(generation.warnings),
+        "parameters": generation.submitted,
+        "favourite": generation.favourite,
     }  # fmt: skip
     if generation.state == "processing" and progress is not None:
         shown["progress"] = {"step": progress.step, "of": progress.of}
@@ -196,7 +227,7 @@ def _seconds(moment: float | None) -> int | None:
     return None if moment is None else int(moment)
 
 
-def _parse_id(text: str) -> str:
+def parse_id(text: str) -> str:
     """A generation's id in the one way it is written; NotFound for what cannot be one."""
     try:
         id = str(uuid.UUID(text))

@@ -9,11 +9,12 @@ import time
 
 import prometheus_client as prometheus
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from limner import __version__, errors
 from limner.api.auth import require
+from limner.api.contract import promise
 from limner.api.services import Services
 from limner.engines.registry import cards
 from limner.queue.census import Ended, Standing
@@ -132,7 +133,7 @@ class Counter:
         await self.app(scope, receive, counted)
 
 
-@router.get("/metrics")
+@router.get("/metrics", **promise(sends=PlainTextResponse))
 async def show_metrics(request: Request) -> Response:
     """The server in numbers, in Prometheus' text format.
 

@@ -6,7 +6,10 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from limner.api import answers
 from limner.api.auth import caller, require
+from limner.api.constraints import text
+from limner.api.contract import in_query, promise
 from limner.api.queries import read_one, read_query
 from limner.api.services import services_of
 from limner.engines.card import ModelCard
@@ -16,7 +19,10 @@ from limner.records.deployments import Wanted
 router = APIRouter()
 
 
-@router.get("/api/ai/models")
+@router.get(
+    "/api/ai/models",
+    **promise(answers.Models, in_query("developer_name", text("Only of this developer."))),
+)
 async def list_models(request: Request) -> JSONResponse:
     """Every installed model once, under its own id; its other names are in `aliases`."""
     await caller(request)
@@ -25,7 +31,10 @@ async def list_models(request: Request) -> JSONResponse:
     return JSONResponse({"object": "list", "data": [_describe(request, card, card.id) for card in found]})
 
 
-@router.get("/api/ai/models/search")
+@router.get(
+    "/api/ai/models/search",
+    **promise(answers.Models, in_query("search", text("Words that must all occur; all models without any."))),
+)
 async def search_models(request: Request) -> JSONResponse:
     """The models in whose id, aliases, name, developer, summary or description every word of `search` occurs."""
     await caller(request)
@@ -34,20 +43,20 @@ async def search_models(request: Request) -> JSONResponse:
     return JSONResponse({"object": "list", "data": [_describe(request, card, card.id) for card in found]})
 
 
-@router.get("/api/ai/models/{model_id:path}")
+@router.get("/api/ai/models/{model_id:path}", **promise(answers.Model))
 async def get_model(request: Request, model_id: str) -> JSONResponse:
     """One model by its id or an alias, which the answer echoes."""
     await caller(request)
     return JSONResponse(_describe(request, resolve(model_id), model_id))
 
 
-@router.post("/api/ai/models/{model_id:path}/activate")
+@router.post("/api/ai/models/{model_id:path}/activate", **promise(answers.Model))
 async def activate_model(request: Request, model_id: str) -> JSONResponse:
     """Have every worker load the model now, and whenever it starts; needs the scope `admin`."""
     return await _order(request, model_id, "active")
 
 
-@router.post("/api/ai/models/{model_id:path}/deactivate")
+@router.post("/api/ai/models/{model_id:path}/deactivate", **promise(answers.Model))
 async def deactivate_model(request: Request, model_id: str) -> JSONResponse:
     """Have every worker unload the model; the next request for it loads it again. Needs the scope `admin`."""
     return await _order(request, model_id, "inactive")

@@ -1,123 +1,236 @@
-"""The pages a person meets in a browser: what runs here, how to make the first picture, and the reference.
+"""The documentation as pages: the Markdown of docs/, as packaged or as it lies in a checkout, parsed and made HTML.
 
-Plain HTML without scripts. The reference is the Markdown of docs/, as packaged or as it lies in a checkout.
+It knows no route and no model; `model_page` writes the pages of models, `docs` serves them all.
 """
 
 import html
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from limner.api.calls import FIELDS, HOW, LANGUAGES, Call
 
-from limner import __version__
-from limner.api.services import base_url, services_of
-from limner.engines.registry import cards
-from limner.errors import NotFound
+if TYPE_CHECKING:  # loaded when the first page is asked for
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 PACKAGE = Path(__file__).parent.parent
 DOCS_FOLDERS = (PACKAGE / "docs", PACKAGE.parent.parent / "docs")
 """Where the Markdown lies in an installed package, and in a checkout."""
+MEDIA_TYPES = {".png": "image/png", ".json": "application/json"}
+"""Of the files that stand beside the pages."""
+GROUPS = {"getting-started": "Getting started", "guides": "Guides", "models": "Models", "reference": "Reference"}
+FOR_MACHINES = "> For programs: every page of this documentation as Markdown is listed at [/llms.txt]({root}llms.txt)."
+CALLS_HEADING = "example-requests"
+"""Anchor of the section of a model's page whose calls are shown in tabs."""
+SECTION_TAGS = ("h1", "h2", "h3")
 
-PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 3rem auto; padding: 0 1rem; color: #222; }}
-pre {{ background: #f3f3f0; padding: 1rem; overflow-x: auto; }}
-a {{ color: #0b57a4; }}
-</style>
-{body}
-</html>
-"""
-
-HOME = """<h1>Limner</h1>
-<p>Limner {version} makes and edits images on this machine. It answers the hub's image API.</p>
-<h2>What runs here</h2>
-<ul>
-{models}
-</ul>
-<h2>The first picture</h2>
-<pre>{curl}</pre>
-<p>The answer names the picture's URL under <code>image_url</code>; open it in a browser.</p>
-<p>Reference: <a href="/docs">/docs</a>. Models: <a href="/api/ai/models">/api/ai/models</a>.</p>"""
-
-CURL = """curl -s {base}/api/ai/images/generate \\{key}
-  -H 'Content-Type: application/json' \\
-  -d '{{"model": "{model}", "prompt": "a red ox on a snowy road"}}'"""
-
-ROUTES = (
-    ("POST", "/api/ai/images/generate", "make images, answer when they are ready"),
-    ("POST", "/api/ai/images/edit", "the same with an input image"),
-    ("POST", "/api/ai/queue", "queue generations"),
-    ("GET", "/api/ai/queue", "list generations"),
-    ("GET", "/api/ai/queue/{generation_id}", "one generation"),
-    ("DELETE", "/api/ai/queue/{generation_id}", "cancel one"),
-    ("GET", "/api/events", "what ends, as server-sent events"),
-    ("GET", "/api/ai/models", "the models and their parameters"),
-    ("GET", "/api/ai/models/search", "the models that a text names"),
-    ("GET", "/api/ai/models/{id}", "one model"),
-    ("GET", "/api/repos/{namespace}/{repo}/file/{revision}/{path}", "a file"),
-    ("PUT", "/api/repos/{namespace}/{repo}/file/{branch}/{folder}", "store files"),
-    ("GET", "/health/live", "whether the process lives"),
-    ("GET", "/health/ready", "whether it takes work"),
-    ("GET", "/metrics", "the server in numbers, for Prometheus"),
-)
-
-router = APIRouter()
+_COMMENT = re.compile(r"<!--.*?-->\n*", re.DOTALL)
+_OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./){2,}[^)]*\)")
+"""A link to a file of the source that is no part of the documentation."""
 
 
-@router.api_route("/", methods=["GET", "HEAD"])
-async def home(request: Request) -> HTMLResponse:
-    """What runs here and how to make the first picture."""
-    models = "\n".join(
-        f"<li><strong>{html.escape(card.display_name)}</strong> (<code>{html.escape(card.id)}</code>): "
-        f"{html.escape(card.summary)}</li>"
-        for card in cards().values()
-    )
-    keyed = not await services_of(request).gate.is_keyless()
-    curl = html.escape(first_call(base_url(request), keyed=keyed))
-    return _page("Limner", HOME.format(version=__version__, models=models, curl=curl))
+@dataclass(frozen=True)
+class Page:
+    """One page. `path` is its address below /docs/; `calls` are those of a model's page."""
+
+    path: str
+    title: str
+    markdown: str
+    calls: tuple[Call, ...] = ()
+
+    @property
+    def group(self) -> str:
+        """The folder it lies in, a key of GROUPS."""
+        return self.path.split("/", 1)[0]
+
+    @property
+    def root(self) -> str:
+        """The server's root as seen from this page."""
+        return "../" * (self.path.count("/") + 1) if self.path else ""
 
 
-@router.api_route("/docs", methods=["GET", "HEAD"])
-async def reference() -> HTMLResponse:
-    """The routes, and links to every page of the documentation."""
-    routes = "\n".join(
-        f"<li><code>{method} {html.escape(path)}</code>: {html.escape(meaning)}</li>"
-        for method, path, meaning in ROUTES
-    )
-    links = "\n".join(f'<li><a href="/docs/{html.escape(name)}">{html.escape(name)}</a></li>' for name in find_pages())
-    pages = f"<h2>Pages</h2>\n<ul>\n{links}\n</ul>" if links else ""
-    return _page("Limner: reference", f"<h1>Reference</h1>\n<ul>\n{routes}\n</ul>\n{pages}")
+@dataclass(frozen=True)
+class Heading:
+    """A heading of a page."""
+
+    level: int
+    anchor: str
+    title: str
 
 
-@router.api_route("/docs/{name:path}", methods=["GET", "HEAD"])
-async def page(name: str) -> PlainTextResponse:
-    """One page of the documentation, as the Markdown it was written in."""
-    file = find_pages().get(name)
-    if file is None:
-        raise NotFound(f"There is no page {name[:200]} in the documentation.")
-    return PlainTextResponse(file.read_text(encoding="utf-8"))
+@dataclass(frozen=True)
+class Section:
+    """What stands between two headings of a page, as plain text, a block a line."""
 
-
-def first_call(base: str, *, keyed: bool) -> str:
-    """A curl call, ready to paste, that makes a picture with the first model installed; `keyed` sends $LIMNER_KEY."""
-    names = list(cards())
-    key = '\n  -H "Authorization: Bearer $LIMNER_KEY" \\' if keyed else ""
-    return CURL.format(base=base, key=key, model="storybook" if "storybook" in names else names[0])
+    page: Page
+    heading: Heading
+    text: str
 
 
 @cache
-def find_pages() -> dict[str, Path]:
-    """The Markdown pages of the documentation by their path below docs/."""
-    for folder in DOCS_FOLDERS:
-        if folder.is_dir():
-            return {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*.md"))}
-    return {}
+def written_pages() -> dict[str, Page]:
+    """Every page that was written by hand or generated with the reference, by its path, in the order of the groups."""
+    found = list(_read(_folder()))
+    found.sort(key=lambda page: (list(GROUPS).index(page.group), page.title))
+    return {page.path: page for page in found}
 
 
-def _page(title: str, body: str) -> HTMLResponse:
-    return HTMLResponse(PAGE.format(title=title, body=body))
+@cache
+def files() -> dict[str, Path]:
+    """The files that pages show or link to, by their paths."""
+    return {
+        file.relative_to(_folder()).as_posix(): file for file in _folder().rglob("*.*") if file.suffix in MEDIA_TYPES
+    }
+
+
+def _folder() -> Path:
+    return next((folder for folder in DOCS_FOLDERS if folder.is_dir()), DOCS_FOLDERS[0])
+
+
+def _read(folder: Path) -> Iterator[Page]:
+    for file in folder.rglob("*.md"):
+        markdown = _COMMENT.sub("", file.read_text(encoding="utf-8"))
+        markdown = _OUTSIDE.sub(r"`\1`", markdown)
+        title = markdown.partition("\n")[0].removeprefix("# ").strip()
+        yield Page(file.relative_to(folder).with_suffix("").as_posix(), title, markdown)
+
+
+def as_markdown(page: Page) -> str:
+    """The page as programs read it: where the others are, and then its text."""
+    return f"{FOR_MACHINES.format(root=page.root)}\n\n{page.markdown}"
+
+
+def summary(page: Page) -> str:
+    """The first sentence of the page below its title, without marks."""
+    tokens = parse(page.markdown)
+    first = next((tokens[i + 1] for i, token in enumerate(tokens) if token.type == "paragraph_open"), None)
+    return re.split(r"(?<=\.)\s", _plain(first), maxsplit=1)[0].rstrip(":") if first else ""
+
+
+def parse(markdown: str) -> "list[Token]":
+    """The tokens of a page. Raw HTML stays text; headings have anchors as GitHub makes them."""
+    tokens = _parser().parse(markdown)
+    taken: dict[str, int] = {}
+    for token, inside in pairwise(tokens):
+        if token.type == "heading_open":
+            anchor = re.sub(r"[^\w\- ]", "", _plain(inside).lower()).replace(" ", "-") or "section"
+            taken[anchor] = taken.get(anchor, -1) + 1
+            token.attrSet("id", f"{anchor}-{taken[anchor]}" if taken[anchor] else anchor)
+    return tokens
+
+
+def headings(tokens: "list[Token]") -> list[Heading]:
+    """The headings among the tokens, in order."""
+    return [
+        Heading(int(token.tag[1]), str(token.attrGet("id")), _plain(inside))
+        for token, inside in pairwise(tokens)
+        if token.type == "heading_open"
+    ]
+
+
+def render(page: Page) -> tuple[str, list[Heading]]:
+    """The body of a page as HTML, and what its table of contents names."""
+    tokens = parse(page.markdown)
+    if page.calls:
+        tokens = _put_into_tabs(tokens, page.calls)
+    for token in tokens:
+        for child in token.children or ():
+            if child.type == "link_open":
+                child.attrSet("href", _web_address(str(child.attrGet("href"))))
+    made: str = _parser().renderer.render(tokens, _parser().options, {})
+    return made, [heading for heading in headings(tokens) if heading.level in (2, 3)]
+
+
+def sections(page: Page) -> Iterator[Section]:
+    """The page cut at its headings, for the search; example calls are left out, since they repeat what is said."""
+    tokens = parse(page.markdown)
+    if page.calls:
+        tokens = _put_into_tabs(tokens, ())
+    starts = [i for i, token in enumerate(tokens) if token.type == "heading_open" and token.tag in SECTION_TAGS]
+    for begin, end in zip(starts, [*starts[1:], len(tokens)], strict=True):
+        yield Section(page, headings(tokens[begin : begin + 2])[0], "\n".join(_blocks(tokens[begin + 3 : end])))
+
+
+def _blocks(tokens: "list[Token]") -> Iterator[str]:
+    """Each paragraph, item, row and block of code as plain text."""
+    row: list[str] | None = None
+    for token in tokens:
+        match token.type:
+            case "tr_open":
+                row = []
+            case "tr_close":
+                yield " | ".join(row or ())
+                row = None
+            case "inline" if row is not None:
+                row.append(_plain(token))
+            case "inline":
+                yield _plain(token)
+            case "fence" | "code_block":
+                yield token.content.strip()
+
+
+def _put_into_tabs(tokens: "list[Token]", calls: tuple[Call, ...]) -> "list[Token]":
+    """The tokens with the example calls, each under its heading, replaced by tabs that hold the same."""
+    from markdown_it.token import Token
+
+    starts = [i for i, token in enumerate(tokens) if token.type == "heading_open"]
+    at = next(i for i in starts if tokens[i].attrGet("id") == CALLS_HEADING)
+    begin = next(i for i in starts if i > at)  # the heading of the first call
+    end = next((i for i in starts if i > at and tokens[i].tag == "h2"), len(tokens))
+    shown = Token("html_block", "", 0, content=_show_calls(calls))
+    return [*tokens[:begin], shown, *tokens[end:]]
+
+
+def _show_calls(calls: tuple[Call, ...]) -> str:
+    switches = (("how", "Call", HOW), ("fields", "Fields", FIELDS), ("language", "Language", LANGUAGES))
+    made = "".join(_switch(name, legend, choices) for name, legend, choices in switches)
+    for call in calls:
+        language = {"curl": "sh", "python": "python"}[call.language]
+        attributes = f'data-how="{call.how}" data-fields="{call.fields}" data-language="{call.language}"'
+        made += f"<div {attributes}>{_show_code(call.text, language)}</div>\n"
+    return f'<div class="calls">\n{made}</div>\n' if calls else ""
+
+
+def _switch(name: str, legend: str, choices: dict[str, str]) -> str:
+    options = "".join(
+        f'<label><input type="radio" name="{name}" value="{value}"{" checked" if not i else ""}>'
+        f"<span>{html.escape(label)}</span></label>"
+        for i, (value, label) in enumerate(choices.items())
+    )
+    return f'<fieldset class="switch"><legend>{legend}</legend><div>{options}</div></fieldset>\n'
+
+
+def _show_code(text: str, language: str) -> str:
+    """A block of code; it can be focused, so that the keyboard can scroll it."""
+    kind = f' class="language-{html.escape(language)}"' if language else ""
+    return f'<pre tabindex="0"><code{kind}>{html.escape(text)}</code></pre>\n'
+
+
+def _web_address(href: str) -> str:
+    """A link between Markdown files as one between pages."""
+    path, mark, anchor = href.partition("#")
+    return href if ":" in path or not path.endswith(".md") else posixpath.normpath(path)[:-3] + mark + anchor
+
+
+def _plain(token: "Token | None") -> str:
+    """The text of an inline token without marks."""
+    kinds = {"softbreak": " ", "hardbreak": " "}
+    return "".join(kinds.get(child.type, child.content) for child in (token and token.children) or ())
+
+
+@cache
+def _parser() -> "MarkdownIt":
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    rules: dict[str, Any] = parser.renderer.rules  # type: ignore[attr-defined]
+    rules["fence"] = lambda tokens, i, *_: _show_code(tokens[i].content, tokens[i].info.strip().split(" ")[0])
+    rules["table_open"] = lambda *_: '<div class="table" tabindex="0"><table>\n'
+    rules["table_close"] = lambda *_: "</table></div>\n"
+    return parser

@@ -13,13 +13,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator, mo
 
 from limner.api.auth import caller
 from limner.api.body import Body, read_body
+from limner.api.constraints import MAX_QUEUED_AT_ONCE, RESPONSE_FORMATS, constrain, constrain_edit
 from limner.errors import InvalidRequest
 from limner.wire import ImageRequest
 
-NOT_YET = ("mask", "webhook_url")
+NOT_YET = ("webhook_url",)
 """Parameters of the documented dialect that this version refuses by name."""
-RESPONSE_FORMATS = ("url", "b64_json")
-MAX_QUEUED_AT_ONCE = 4
+Taken = tuple[str, tuple[int, int]]
+"""The digest and the (width, height) of an image that was checked and stored."""
 KEY = re.compile(r"[!-~][ -~]{0,254}")
 PASSED_ON = (
     "output_format",
@@ -55,6 +56,10 @@ def _any_number(value: Any) -> Any:
     raise ValueError("cancel_after_seconds must be a number")
 
 
+def _show_source(source: str, taken: Taken) -> str:
+    return f"data:,sha256={taken[0]}" if source[:5].lower() == "data:" else source
+
+
 Seconds = Annotated[float, BeforeValidator(_any_number)]
 Sources = Annotated[list[str] | None, BeforeValidator(_one_or_many)]
 
@@ -62,13 +67,14 @@ Sources = Annotated[list[str] | None, BeforeValidator(_one_or_many)]
 class ImageBody(BaseModel):
     """What both the synchronous routes and the queue take. `None` is the same as not given."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, json_schema_extra=constrain)
 
     refused: ClassVar[dict[str, str]] = dict.fromkeys(NOT_YET, "is not available yet")
 
     model: str
     prompt: str
     input_image: Sources = None
+    mask: str | None = None
     output_format: str | None = None
     size: str | None = None
     quality: str | None = None
@@ -111,9 +117,14 @@ class ImageBody(BaseModel):
         return hashlib.sha256(sent.encode()).hexdigest()
 
     def to_request(
-        self, namespace: str, inputs: list[tuple[str, tuple[int, int]]], key: str | None = None, fingerprint: str = ""
+        self,
+        namespace: str,
+        inputs: list[Taken],
+        mask: Taken | None = None,
+        key: str | None = None,
+        fingerprint: str = "",
     ) -> ImageRequest:
-        """The request in the vocabulary of both dialects; `inputs` are the digest and (width, height) of each image."""
+        """The request in the vocabulary of both dialects, with its images as they were taken in."""
         given = {name: getattr(self, name) for name in PASSED_ON if getattr(self, name) is not None}
         return ImageRequest(
             namespace=namespace,
@@ -121,22 +132,23 @@ class ImageBody(BaseModel):
             prompt=self.prompt,
             inputs=tuple(digest for digest, _ in inputs),
             input_sizes=tuple(size for _, size in inputs),
+            mask=mask and mask[0],
+            mask_size=mask and mask[1],
             n=self.count,
             idempotency_key=key,
             fingerprint=fingerprint,
-            submitted=self._submitted([digest for digest, _ in inputs]),
+            submitted=self._submitted(inputs, mask),
             **given,
         )
 
-    def _submitted(self, digests: list[str]) -> dict[str, Any]:
+    def _submitted(self, inputs: list[Taken], mask: Taken | None) -> dict[str, Any]:
         """The parameters as they were sent, except that a data URI becomes the digest of its picture."""
         sent = self.model_dump(exclude_none=True)
         if self.input_image is not None:
-            sources = zip(self.input_image, digests, strict=True)
-            shown = [
-                f"data:,sha256={digest}" if source[:5].lower() == "data:" else source for source, digest in sources
-            ]
+            shown = [_show_source(*both) for both in zip(self.input_image, inputs, strict=True)]
             sent["input_image"] = shown[0] if len(shown) == 1 else shown
+        if self.mask is not None and mask is not None:
+            sent["mask"] = _show_source(self.mask, mask)
         return sent
 
 
@@ -151,6 +163,12 @@ class SyncBody(ImageBody):
     def count(self) -> int:
         """How many images are wanted."""
         return 1 if self.n is None else self.n
+
+
+class EditBody(SyncBody):
+    """The body of images/edit, which the document tells apart; the route asks for the input image."""
+
+    model_config = ConfigDict(json_schema_extra=constrain_edit)
 
 
 class QueueBody(ImageBody):

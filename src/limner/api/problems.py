@@ -1,4 +1,5 @@
-"""Every error answer of the HTTP surface, in the hub's superset shape, and the edge that catches what nobody expected.
+"""Every error answer of the HTTP surface, in the shape of the dialect that its path speaks, and the edge that catches
+what nobody expected. The hub's shape is here, OpenAI's in `openai_errors`.
 
 Not here: the errors themselves (`limner.errors`) and the decision which one to raise.
 """
@@ -11,12 +12,14 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from limner import errors
+from limner.api import openai_errors
 
 LONGEST_TEXT = 2000
 """Characters of an error text that are sent; callers' own words may be in it, and they may be long."""
@@ -34,6 +37,7 @@ PROTOCOL_PROBLEMS = {
 
 
 def answer(
+    scope: Scope,
     status: int,
     code: str,
     title: str,
@@ -41,7 +45,10 @@ def answer(
     headers: Mapping[str, str] | None = None,
     field: str | None = None,
 ) -> JSONResponse:
-    """One error in the shape of the hub: `type`, `title`, `detail`, `message`, and the `field` where there is one."""
+    """What is no LimnerError, in the shape of the path in `scope`; the hub's has a `field` where there is one."""
+    if openai_errors.speaks_openai(scope["path"]):
+        inside = openai_errors.describe_protocol(status, code, detail, scope["method"], scope["path"])
+        return _answer_openai(status, inside, headers or {})
     detail = clean(detail)
     error = {"type": code, "title": title, "detail": detail, "message": detail}
     if field is not None:
@@ -50,14 +57,28 @@ def answer(
     return JSONResponse(body, status_code=status, headers=headers)
 
 
-def answer_error(error: errors.LimnerError) -> JSONResponse:
-    """An expected failure as an answer."""
+def answer_error(error: errors.LimnerError, scope: Scope) -> JSONResponse:
+    """An expected failure as an answer to the request of `scope`."""
     headers = None
     if isinstance(error, errors.TooBusy):
         headers = {"Retry-After": str(error.retry_after_seconds)}
     if isinstance(error, errors.Unauthenticated):
         headers = {"WWW-Authenticate": "Bearer"}
-    return answer(error.status, error.code, error.title, error.message, headers, error.field)
+    if openai_errors.speaks_openai(scope["path"]):
+        inside = openai_errors.describe(error)
+        if isinstance(error, errors.Unauthenticated) and "authorization" not in Headers(scope=scope):
+            inside["code"] = None
+        return _answer_openai(error.status, inside, (headers or {}) | openai_errors.retry_headers(error))
+    return answer(scope, error.status, error.code, error.title, error.message, headers, error.field)
+
+
+def _answer_openai(status: int, inside: dict[str, str | None], headers: Mapping[str, str]) -> JSONResponse:
+    return JSONResponse(openai_envelope(inside), status_code=status, headers=headers)
+
+
+def openai_envelope(inside: dict[str, str | None]) -> dict[str, Any]:
+    """The body of an error answer in OpenAI's shape, every text in it fit to be sent."""
+    return {"error": {name: text if text is None else clean(text) for name, text in inside.items()}}
 
 
 def clean(text: str) -> str:
@@ -80,12 +101,12 @@ def recall(code: str, message: str) -> errors.LimnerError:
 def install(app: FastAPI) -> None:
     """Make every failure inside `app`, routing included, answer in the documented shape."""
 
-    async def limner_error(_: Request, error: Exception) -> JSONResponse:
+    async def limner_error(request: Request, error: Exception) -> JSONResponse:
         if not isinstance(error, errors.LimnerError):
             raise error
         if error.status >= 500:
             log.error("request failed", action="answer", code=error.code, message=error.message)
-        return answer_error(error)
+        return answer_error(error, request.scope)
 
     async def http_error(request: Request, error: Exception) -> JSONResponse:
         if not isinstance(error, HTTPException):
@@ -95,15 +116,15 @@ def install(app: FastAPI) -> None:
             headers["Allow"] = ", ".join(allowed_methods(app, request.scope))
         known = PROTOCOL_PROBLEMS.get(error.status_code)
         if known is None:
-            return answer(error.status_code, "unknown_error", "The request failed", str(error.detail), headers)
-        return answer(error.status_code, *known, headers)
+            known = ("unknown_error", "The request failed", str(error.detail))
+        return answer(request.scope, error.status_code, *known, headers)
 
-    async def invalid(_: Request, error: Exception) -> JSONResponse:
+    async def invalid(request: Request, error: Exception) -> JSONResponse:
         if not isinstance(error, RequestValidationError):
             raise error
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"][1:])
-        return answer_error(errors.InvalidRequest(f"{field}: {first['msg']}", field=field))
+        return answer_error(errors.InvalidRequest(f"{field}: {first['msg']}", field=field), request.scope)
 
     app.add_exception_handler(errors.LimnerError, limner_error)
     app.add_exception_handler(HTTPException, http_error)
@@ -149,9 +170,9 @@ class Edge:
             except Exception as error:
                 log.error("unexpected failure", action="answer", path=scope["path"], exc_info=error)
                 if not started:
-                    await self._apologise(request_id)(scope, receive, numbered)
+                    await self._apologise(scope, request_id)(scope, receive, numbered)
 
     @staticmethod
-    def _apologise(request_id: str) -> Any:
+    def _apologise(scope: Scope, request_id: str) -> Any:
         detail = f"Something unexpected went wrong; the server's log names it under request {request_id}."
-        return answer(500, "unknown_error", "The server failed", detail)
+        return answer(scope, 500, "unknown_error", "The server failed", detail)

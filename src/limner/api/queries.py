@@ -30,7 +30,7 @@ def read_one(found: dict[str, list[str]], name: str) -> str | None:
 
 def read_words(found: dict[str, list[str]], name: str, allowed: tuple[str, ...]) -> list[str]:
     """The values of a parameter that may be repeated or hold a list with commas; InvalidRequest for a foreign one."""
-    words = [word.strip() for value in found[name] for word in value.split(",") if word.strip()]
+    words = [word.strip() for value in found[name] if value.strip() for word in value.split(",")]
     for word in words:
         if word not in allowed:
             raise InvalidRequest(f"{name} must be one or more of {', '.join(allowed)}.", field=name)

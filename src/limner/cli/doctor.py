@@ -239,7 +239,7 @@ def check_clock(settings: "Settings") -> Finding:
         return Finding("warn", f"It cannot be compared with the database: {error}.")
     behind = (newest or 0.0) - time.time()
     if behind > CLOCK_SLACK_SECONDS:
-        remedy = "Set it (timedatectl set-ntp true): leases and signed URLs go by it."
+        remedy = "Set it (timedatectl set-ntp true): signed URLs and expiring keys go by it."
         return Finding("warn", f"It is {behind:.0f} seconds before the newest generation.", remedy)
     return Finding("ok", time.strftime("%Y-%m-%d %H:%M:%S UTC.", time.gmtime()))
 

@@ -18,6 +18,10 @@ def register(app: typer.Typer) -> None:
         prompt: Annotated[str, typer.Argument(help="What the edited image shows.")],
         output: Output,
         model: Model = "storybook",
+        mask: Annotated[
+            Path | None,
+            typer.Option(help="An image of the same size; only its transparent pixels are drawn anew."),
+        ] = None,
         fidelity: Annotated[str, typer.Option(help="low or high: how closely the image is kept.")] = "low",
         size: Size = "auto",
         quality: Quality = "auto",
@@ -28,9 +32,9 @@ def register(app: typer.Typer) -> None:
         background: Background = "auto",
     ) -> None:
         """Edit an image as a prompt says, without a server."""
-        from limner.studio import read_pixels
+        from limner.studio import read_mask, read_pixels
 
         inputs = list(read_pixels(terminal.read_file(image)))
         asked = {"model": model, "prompt": prompt, "size": size, "quality": quality, "seed": seed, "n": n}
         asked |= {"num_inference_steps": steps, "background": background, "input_fidelity": fidelity}
-        make(asked, output, format, inputs)
+        make(asked, output, format, inputs, None if mask is None else read_mask(terminal.read_file(mask)))

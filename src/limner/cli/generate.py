@@ -1,5 +1,6 @@
 """`limner generate`: a prompt becomes a file, here and without a server. The road is that of `limner.studio`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,7 +9,7 @@ import typer
 from limner.cli import terminal
 
 if TYPE_CHECKING:
-    from limner.engines.engine import Pixels
+    from limner.engines.engine import Mask, Pixels
 
 Output = Annotated[Path, typer.Option("--output", "-o", help="File to write; with -n 2: NAME-0, NAME-1.")]
 Model = Annotated[str, typer.Option(help="Model id.")]
@@ -42,18 +43,19 @@ def register(app: typer.Typer) -> None:
         make(asked | {"num_inference_steps": steps, "background": background}, output, format, [])
 
 
-def make(asked: dict[str, Any], output: Path, format: str | None, inputs: list["Pixels"]) -> None:
+def make(
+    asked: dict[str, Any], output: Path, format: str | None, inputs: list["Pixels"], mask: "Mask | None" = None
+) -> None:
     """Plan and run one request in this process and write its images; `asked` holds fields of ImageRequest."""
     from limner import studio
-    from limner.engines.engine import Job
 
-    plans = studio.plan_request(asked | {"output_format": terminal.format_of(output, format)}, inputs)
-    paths = terminal.paths_of(output, len(plans))
-    for warning in dict.fromkeys(warning for plan in plans for warning in plan.warnings):
+    jobs = studio.plan_jobs(asked | {"output_format": terminal.format_of(output, format)}, inputs, mask)
+    paths = terminal.paths_of(output, len(jobs))
+    for warning in dict.fromkeys(warning for job in jobs for warning in job.plan.warnings):
         terminal.note(f"warning: {warning}")
-    jobs = [Job(path.name, plan, tuple(inputs)) for path, plan in zip(paths, plans, strict=True)]
+    jobs = [replace(job, id=path.name) for path, job in zip(paths, jobs, strict=True)]
     with terminal.progress_bars() as step:
         files = studio.run_jobs(jobs, step)
-    for path, plan, file in zip(paths, plans, files, strict=True):
+    for path, job, file in zip(paths, jobs, files, strict=True):
         terminal.write_file(path, file)
-        terminal.note(f"{path}  {plan.width}x{plan.height}  seed {plan.seed}")
+        terminal.note(f"{path}  {job.plan.width}x{job.plan.height}  seed {job.plan.seed}")

@@ -15,6 +15,7 @@ from limner.cli import (
     backup,
     doctor,
     edit,
+    evaluate,
     files,
     generate,
     keys,
@@ -48,6 +49,7 @@ for command in (
     backup,
     restore,
     train,
+    evaluate,
     status,
     doctor,
 ):

@@ -11,6 +11,7 @@ import ipaddress
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 2
 """How long answers that are on their way may take once the server is told to stop."""
 BACKLOG = 2048
+STALLED_SECONDS = 60
+"""A connection whose other end has taken nothing for so long, though something was sent, is broken by the kernel."""
 
 
 def register(app: typer.Typer) -> None:
@@ -78,6 +81,8 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
     family, address = resolve(host, port)
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform == "linux":  # every connection inherits it; else a reader who stops reading stays for ever
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_SECONDS * 1000)
         try:
             listener.bind(address)
             listener.listen(BACKLOG)
@@ -130,8 +135,11 @@ def lock(data: Path) -> Iterator[None]:
         except OSError:
             pid = os.read(file, 20).decode(errors="replace").strip()
             raise errors.Conflict(f"The data folder {data} is in use by the server with pid {pid}.") from None
-        os.ftruncate(file, 0)
-        os.write(file, f"{os.getpid()}\n".encode())
+        try:
+            os.ftruncate(file, 0)
+            os.write(file, f"{os.getpid()}\n".encode())
+        except OSError as error:
+            raise errors.StorageFailed(f"The data folder {data} cannot be used: {error.strerror}.") from None
         yield
     finally:
         os.close(file)
@@ -192,6 +200,7 @@ async def open_services(settings: "Settings") -> AsyncIterator[tuple["Services",
     from limner.api.services import Services
     from limner.images.blobs import Blobs
     from limner.queue.census import Census
+    from limner.queue.clock import Clock
     from limner.queue.events import EventLog
     from limner.queue.hints import HintServer
     from limner.queue.store import Store
@@ -206,12 +215,13 @@ async def open_services(settings: "Settings") -> AsyncIterator[tuple["Services",
     hints = HintServer(settings.data)
     try:
         await hints.start()
-        store, blobs = Store(database, hints), Blobs(settings.data)
+        clock = Clock()
+        store, blobs = Store(database, hints, clock), Blobs(settings.data)
         children = ChildProcesses(settings, store)
         services = Services(
             settings=settings,
             store=store,
-            events=EventLog(database),
+            events=EventLog(database, clock),
             census=Census(database),
             hints=hints,
             blobs=blobs,
@@ -236,12 +246,12 @@ def _count(children: "ChildProcesses") -> "Workers":
 
 def greet(settings: "Settings", listener: socket.socket, *, keyed: bool) -> None:
     """Say where the server is and how to make the first picture."""
-    from limner.api.pages import first_call
+    from limner.api.calls import first_call
 
     address, port = listener.getsockname()[:2]
     base = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
     print(f"Limner listens on {base} (data in {settings.data}).")
-    print(f"Reference: {base}/docs")
+    print(f"Open it in a browser to make pictures. Reference: {base}/docs")
     if keyed:
         print("It asks for a key; `limner keys create` makes one. The first picture, with your key in LIMNER_KEY:\n")
     else:

@@ -14,6 +14,14 @@ class Preset(Frozen):
     guidance: float
 
 
+class Sample(Frozen):
+    """A picture that the model made, shown on its page."""
+
+    picture: str
+    """Name of a file among the pictures of the documentation."""
+    caption: str
+
+
 class ModelCard(Frozen):
     """Capabilities, presets and request schema of one model; read by the planner, the API and the pages."""
 
@@ -28,6 +36,12 @@ class ModelCard(Frozen):
     """ISO date."""
     parameters: int
     """Count of weights of the network."""
+    mixture_of_experts: bool = False
+    multilingual: bool = False
+    """Whether prompts may be in other languages than English."""
+    quantization: str | None = None
+    """How the weights are kept in fewer bits than floats have, if they are."""
+    samples: tuple[Sample, ...] = ()
     sizes: tuple[tuple[int, int], ...]
     """(width, height) the model makes; the first is the default."""
     presets: dict[Quality, Preset]
@@ -37,6 +51,8 @@ class ModelCard(Frozen):
     max_references: int
     """Most input images; 0 = text to image only."""
     max_prompt_characters: int
+    max_prompt_tokens: int | None = None
+    """Tokens that the text encoder reads, where that can be said."""
     max_prompt_words: int | None = None
     """Words of a prompt that the model reads, where that can be said; the rest comes back in `warnings`."""
     max_n: int = 4

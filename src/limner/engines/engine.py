@@ -15,16 +15,18 @@ from limner.engines.card import ModelCard
 
 Pixels = NDArray[np.uint8]
 """uint8 RGBA with straight alpha, shape (height, width, 4)."""
+Mask = NDArray[np.uint8]
+"""uint8 of shape (height, width): 0 = edit here, 255 = keep, a blend between."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A Plan with its pictures: `inputs` as they left intake, `mask` (height, width) with 0 = edit here."""
+    """A Plan with its pictures: `inputs` as they left intake, `mask` of the size of the first."""
 
     id: str
     plan: wire.Plan
     inputs: tuple[Pixels, ...] = ()
-    mask: NDArray[np.uint8] | None = None
+    mask: Mask | None = None
 
 
 class Control(Protocol):

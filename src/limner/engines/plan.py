@@ -121,10 +121,20 @@ def _check_inputs(request: ImageRequest, card: ModelCard) -> None:
             given = {0: "no input image is given", 1: "only @Image1 is given"}
             have = given.get(count, f"only @Image1 to @Image{count} are given")
             raise InvalidRequest(f"the prompt names {reference[0][:20]}, but {have}", field="prompt")
-    if request.mask is not None and not card.masks:
+    if request.mask is not None:
+        _check_mask(request, card)
+
+
+def _check_mask(request: ImageRequest, card: ModelCard) -> None:
+    if request.mask_size is None:
+        raise ValueError("a mask needs its size")
+    if not card.masks:
         raise InvalidRequest(f"{card.id} takes no mask", field="mask")
-    if request.mask is not None and not request.inputs:
+    if not request.inputs:
         raise InvalidRequest("mask needs an input image", field="mask")
+    if request.mask_size != request.input_sizes[0]:
+        sizes = [f"{width}x{height}" for width, height in (request.mask_size, request.input_sizes[0])]
+        raise InvalidRequest(f"mask is {sizes[0]}; it must have the size of the first input, {sizes[1]}", field="mask")
 
 
 def _choose_size(request: ImageRequest, card: ModelCard) -> tuple[int, int]:

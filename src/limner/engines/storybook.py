@@ -53,10 +53,16 @@ class StorybookEngine:
         ids = model.tokenizer.encode([plan.prompt, plan.negative_prompt], transparent=[transparent, False])
         text, present = model.text(ids)
         rows, columns = plan.height // PIXELS_PER_LATENT, plan.width // PIXELS_PER_LATENT
-        x_t, t = sampler.draw_noise((model.config.autoencoder.latent, rows, columns), plan.seed), 1.0
-        if job.inputs:
-            x_t, t = edit.start(model.autoencoder, pixels.from_array(job.inputs[0]), x_t, plan.input_fidelity)
+        noise = sampler.draw_noise((model.config.autoencoder.latent, rows, columns), plan.seed)
+        x_t, t = noise, 1.0
         velocity = sampler.guide(model.denoiser, text, present, plan.guidance)
+        if job.inputs:
+            latent = edit.read_input(model.autoencoder, pixels.from_array(job.inputs[0]), noise)
+            t = (edit.STARTS if job.mask is None else edit.MASKED_STARTS)[plan.input_fidelity]
+            x_t = flow.add_noise(latent, noise, torch.tensor([t]))
+            if job.mask is not None:
+                places = edit.open_places(torch.tensor(job.mask)[None, None], noise)
+                velocity = edit.hold(velocity, latent, noise, places)
         yield from sampler.heun(velocity, x_t, flow.schedule(plan.steps, model.config.shift, t, model.config.last))
 
     @torch.inference_mode()

@@ -21,6 +21,7 @@ def _make_card() -> ModelCard:
         vocabulary=trained["vocabulary"],
         parameters=trained["parameters"],
         released_at=trained["trained_at"],
+        max_prompt_tokens=trained["config"]["text"]["length"],
         max_prompt_words=trained["config"]["text"]["length"] - _MARKS,
     )
 

@@ -1,9 +1,11 @@
 """Where the bytes of images lie: a path or a digest to bytes, and signatures for paths. It knows no rows, no routes."""
 
 import asyncio
+import errno
 import hashlib
 import hmac
 import os
+import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +14,7 @@ import obstore
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore
 
-from limner.errors import NotFound, StorageFailed
+from limner.errors import DiskFull, NotFound, StorageFailed
 from limner.images import shelves
 from limner.wire import OutputFormat
 
@@ -45,13 +47,13 @@ class Blobs:
         try:
             await asyncio.to_thread(_sync_to_disk, self._images, path)
         except OSError as error:
-            raise StorageFailed("the image could not be stored") from error
+            raise _not_stored(error) from error
 
     async def _put(self, path: str, data: bytes) -> None:
         try:
             await obstore.put_async(self._store, path, data)
         except (BaseError, OSError) as error:
-            raise StorageFailed("the image could not be stored") from error
+            raise _not_stored(error) from error
 
     async def get(self, path: str) -> bytes:
         """The bytes stored under `path`; NotFound if there are none, StorageFailed if they cannot be read."""
@@ -145,8 +147,18 @@ class Blobs:
 
     def _signing_key(self) -> bytes:
         if self._key is None:
-            self._key = _read_or_make_key(self._folder / KEY_FILE)
+            try:
+                self._key = _read_or_make_key(self._folder / KEY_FILE)
+            except OSError as error:
+                raise StorageFailed("the key that signs links cannot be read or made") from error
         return self._key
+
+
+def _not_stored(error: BaseError | OSError) -> StorageFailed:
+    """What a caller may see. obstore tells the number of a system's error in its text alone."""
+    number = re.search(r"\(os error (\d+)\)", str(error)) if isinstance(error, BaseError) else None
+    full = (int(number[1]) if number else getattr(error, "errno", None)) in (errno.ENOSPC, errno.EDQUOT)
+    return DiskFull() if full else StorageFailed("the image could not be stored")
 
 
 def _sync_to_disk(root: Path, path: str) -> None:

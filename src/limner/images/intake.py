@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from limner.errors import InvalidRequest, TooLarge
+from limner.images import headers
 
 Pixels = NDArray[np.uint8]
 """uint8 RGBA with straight alpha, shape (height, width, 4)."""
 
-FORMATS = ("PNG", "JPEG", "WEBP")
 MEDIA_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "MPO": "image/jpeg", "WEBP": "image/webp"}
 MAX_SIDE = 16_384
 _ORIENTATION_TAG = 0x0112
@@ -69,14 +69,20 @@ def read_media_type(data: bytes, *, max_pixels: int, field: str | None = None) -
         return MEDIA_TYPES[image.format or ""]
 
 
-def read_image(data: bytes, *, max_pixels: int, field: str | None = None) -> Pixels:
+def read_image(data: bytes, *, max_pixels: int, field: str | None = None, needs_alpha: bool = False) -> Pixels:
     """Decode a PNG, JPEG or WebP upright into sRGB RGBA (height, width, 4); its first frame, if it is animated.
 
     Raises TooLarge over `max_pixels` pixels or 16384 a side (before anything is decoded) and InvalidRequest when the
-    bytes are no such picture or end too early. `field` names the request field in the error.
+    bytes are no such picture or end too early, or have no alpha where it is needed. `field` names the request field in
+    the error.
     """
     with _open(data, max_pixels, field) as image:
         _load(image, field)
+        if needs_alpha and not image.has_transparency_data:
+            raise InvalidRequest(
+                f"{field or 'the image'} has no alpha channel; its transparent pixels (alpha 0) mark what to edit",
+                field=field,
+            )
         orientation = _orientation(image)
         if image.format == "PNG":
             _rescale_clear_colour(image, depth=data[24])
@@ -87,20 +93,36 @@ def read_image(data: bytes, *, max_pixels: int, field: str | None = None) -> Pix
     return np.ascontiguousarray(_upright(rgba, orientation))
 
 
-def _unreadable(field: str | None) -> InvalidRequest:
-    return InvalidRequest(f"{field or 'the image'} is not a whole PNG, JPEG or WebP picture", field=field)
+def _unreadable(field: str | None, found: str = "not a whole") -> InvalidRequest:
+    return InvalidRequest(f"{field or 'the image'} is {found} PNG, JPEG or WebP picture", field=field)
 
 
 def _open(data: bytes, max_pixels: int, field: str | None) -> Image.Image:
+    """The picture, its header read and its size in bounds; not yet decoded."""
     Image.MAX_IMAGE_PIXELS = max_pixels
-    too_large = TooLarge(f"{field or 'the image'} has more than {max_pixels} pixels", field=field)
+    format = headers.find_format(data)
+    if format not in headers.FORMATS:
+        raise _unreadable(field, f"{format}, not a" if format else "not a whole")
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise too_large from None
-    except (UnidentifiedImageError, *_BROKEN):
+        size = headers.read_size(data, format)
+    except ValueError:
         raise _unreadable(field) from None
-    width, height = image.size
+    _check_size(size, max_pixels, field)
+    try:
+        if format == "PNG":
+            data = headers.strip_png(data)
+        if format == "JPEG":
+            headers.check_jpeg(data)
+        image = Image.open(io.BytesIO(data), formats=[format])
+    except (UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning, *_BROKEN):
+        raise _unreadable(field) from None
+    if image.size != size:
+        raise _unreadable(field)
+    return image
+
+
+def _check_size(size: tuple[int, int], max_pixels: int, field: str | None) -> None:
+    width, height = size
     if width < 1 or height < 1:
         raise _unreadable(field)
     if width > MAX_SIDE or height > MAX_SIDE:
@@ -108,8 +130,7 @@ def _open(data: bytes, max_pixels: int, field: str | None) -> Image.Image:
             f"{field or 'the image'} is {width}x{height}; a side may have at most {MAX_SIDE} pixels", field=field
         )
     if width * height > max_pixels:
-        raise too_large
-    return image
+        raise TooLarge(f"{field or 'the image'} has more than {max_pixels} pixels", field=field)
 
 
 def _load(image: Image.Image, field: str | None) -> None:
@@ -161,11 +182,17 @@ def _rescale_clear_colour(image: Image.Image, depth: int) -> None:
 
 def _from_deep_grey(image: Image.Image) -> Pixels:
     """16-bit grey scaled to 8 bits: Pillow's own conversion would clip everything above 255 to white."""
-    deep = np.asarray(image).astype(np.int64).clip(0, 65_535)
-    grey = ((deep * 255 + 32_767) // 65_535).astype(np.uint8)
+    deep = np.asarray(image).clip(0, 65_535)
+    scaled = deep.astype(np.uint32)
+    scaled *= 255  # in place: such a picture may have as many pixels as any other
+    scaled += 32_767
+    scaled //= 65_535
+    rgba = np.full((*deep.shape, 4), 255, np.uint8)
+    rgba[..., :3] = scaled[..., None]
     clear = image.info.get("transparency")
-    alpha = np.where(deep == clear, 0, 255) if isinstance(clear, int) else np.full(deep.shape, 255)
-    return np.dstack([grey, grey, grey, alpha.astype(np.uint8)])
+    if isinstance(clear, int):
+        rgba[deep == clear, 3] = 0
+    return rgba
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:

@@ -6,7 +6,7 @@ So 200 requests at once cost a few fsyncs, and each is still all or none, refuse
 import asyncio
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from limner.errors import CallerError, TooBusy
 from limner.queue import fair, idempotency
+from limner.queue.clock import Clock
 from limner.queue.events import append, entry
 from limner.queue.states import in_state
 from limner.records.engine import Database
@@ -35,11 +36,11 @@ class _Together:
 
 
 class Arrivals:
-    """The way in. `now` is the wall clock in unix seconds."""
+    """The way in."""
 
-    def __init__(self, database: Database, now: Callable[[], float]) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
-        self._now = now
+        self._clock = clock
         self._next: _Together | None = None
 
     async def add(self, request: ImageRequest, plans: Sequence[Plan], max_queued: int) -> list[Generation]:
@@ -63,14 +64,17 @@ class Arrivals:
         try:
             async with self._database.write() as connection:
                 self._next = None  # closed: who comes from now on is written next time
-                return await _insert(connection, together, self._now())
+                return await _insert(connection, together, self._clock.wall(), self._clock.steady())
         finally:
             if self._next is together:
                 self._next = None
 
 
-async def _insert(connection: AsyncConnection, together: _Together, now: float) -> list[Outcome]:
-    """Insert the rows and first events of all for whom there is room; the outcome of each."""
+async def _insert(connection: AsyncConnection, together: _Together, now: float, steady: float) -> list[Outcome]:
+    """Insert the rows and first events of all for whom there is room; the outcome of each.
+
+    Deadlines are counted from `steady`.
+    """
     waiting = sa.select(sa.func.count()).select_from(generations).where(in_state("queued"))
     queued = (await connection.execute(waiting)).scalar_one()
     outcomes: list[Outcome] = []
@@ -94,7 +98,9 @@ async def _insert(connection: AsyncConnection, together: _Together, now: float) 
             continue
         queued += len(plans)
         request_id = str(uuid.uuid4())
-        rows = [_new_row(request, plan, request_id, now) for plan in plans]
+        after = request.cancel_after_seconds
+        cancel_at = None if after is None else steady + after
+        rows = [_new_row(request, plan, request_id, now) | {"cancel_at": cancel_at} for plan in plans]
         if request.idempotency_key is not None:
             await idempotency.keep(connection, request, [row["id"] for row in rows], now)
         new[request.namespace, request.priority] += rows
@@ -122,6 +128,7 @@ def _new_row(request: ImageRequest, plan: Plan, request_id: str, now: float) -> 
     return {
         "id": str(uuid.uuid4()),
         "request_id": request_id,
+        "favourite": False,
         "image_index": plan.image_index,
         "namespace": request.namespace,
         "model": request.model,
@@ -137,5 +144,4 @@ def _new_row(request: ImageRequest, plan: Plan, request_id: str, now: float) -> 
         "warnings": list(plan.warnings),
         "enqueued_at": now,
         "priority": request.priority,
-        "cancel_at": None if request.cancel_after_seconds is None else now + request.cancel_after_seconds,
     }

@@ -5,15 +5,14 @@ of commit, so a reader who has seen id k has seen all before it. The log has a h
 with an id from another database, is told of the gap.
 """
 
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from limner.queue.states import ENDING
+from limner.queue.clock import Clock
 from limner.records.engine import Database
 from limner.records.schema import counters, events
 from limner.wire import Event, EventKind, Generation
@@ -67,11 +66,11 @@ async def append(connection: AsyncConnection, entries: Sequence[Entry], created_
 
 
 class EventLog:
-    """Reads the log. `now` is the wall clock in unix seconds."""
+    """Reads the log."""
 
-    def __init__(self, database: Database, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, database: Database, clock: Clock | None = None) -> None:
         self._database = database
-        self._now = now
+        self._clock = clock or Clock()
 
     async def after(self, namespace: str, event_id: int, limit: int = 500) -> Page:
         """Up to `limit` events with ids above `event_id`; 0 asks from the beginning."""
@@ -86,13 +85,13 @@ class EventLog:
         page = [_event(row) for row in rows]
         return Page(page, event_id + 1 < first, page[-1].id if page else max(event_id, first - 1))
 
-    async def recent(self, namespace: str, seconds: float) -> list[Event]:
-        """The events of the last `seconds` that ended a generation, in order of id."""
-        since = events.c.created_at >= self._now() - seconds
-        ended = sa.select(events).where(events.c.namespace == namespace, since, events.c.kind.in_(ENDING))
+    async def last_before(self, namespace: str, seconds: float) -> int:
+        """The id after which the events of the last `seconds` come; earlier ones too, where the clock was set back."""
+        young = sa.and_(events.c.namespace == namespace, events.c.created_at >= self._clock.past(seconds))
+        first = sa.select(sa.func.min(events.c.id)).where(young).scalar_subquery()
+        before = sa.select(sa.func.coalesce(first - 1, counters.c.last_event)).where(counters.c.namespace == namespace)
         async with self._database.read() as connection:
-            rows = (await connection.execute(ended.order_by(events.c.id))).all()
-        return [_event(row) for row in rows]
+            return int((await connection.execute(before)).scalar_one_or_none() or 0)
 
     async def last_id(self, namespace: str) -> int:
         """Id of the newest event, 0 if there was none."""
@@ -103,7 +102,7 @@ class EventLog:
     async def trim(self, seconds: float) -> int:
         """Drop the events older than `seconds` and move the horizon; returns how many went."""
         dropped = 0
-        young = events.c.created_at >= self._now() - seconds
+        young = events.c.created_at >= self._clock.past(seconds)
         async with self._database.read() as connection:
             namespaces = (await connection.execute(sa.select(counters.c.namespace))).scalars().all()
         for namespace in namespaces:

@@ -1,20 +1,21 @@
 """The queue itself: every move of a generation is one method here, one transaction, one event (see states.py).
 
 SQL is the only truth: several processes may use one database, and any of them may die between two statements. It plans
-nothing and runs nothing. Times are unix seconds of the wall clock, since leases cross processes; a step of that clock
-can take a lease away early or late, which costs work done twice, never work lost or two results.
+nothing and runs nothing. Leases are counted in uptime and deadlines in steady time (see clock.py), so that nothing is
+decided by a clock that may be set; the times it writes besides are unix seconds of the wall clock, to be shown.
 """
 
-import time
-from collections.abc import Callable, Sequence
+import statistics
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from limner.errors import LeaseLost, LimnerError, NotFound
+from limner.errors import Conflict, LeaseLost, LimnerError, NotFound
 from limner.queue import fair, idempotency
 from limner.queue.arrivals import Arrivals
+from limner.queue.clock import Clock
 from limner.queue.events import append, entry
 from limner.queue.hints import Hints
 from limner.queue.states import LIVE, MAX_DEATHS, Requeue, in_state
@@ -40,13 +41,14 @@ class Outlook(NamedTuple):
 
 
 class Store:
-    """The queue of one database. `now` is the wall clock in unix seconds, the only one the queue reads."""
+    """The queue of one database."""
 
-    def __init__(self, database: Database, hints: Hints, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, database: Database, hints: Hints, clock: Clock | None = None) -> None:
         self._database = database
         self._hints = hints
-        self._now = now
-        self._arrivals = Arrivals(database, now)
+        self._clock = clock or Clock()
+        self._now = self._clock.wall
+        self._arrivals = Arrivals(database, self._clock)
 
     async def submit(self, request: ImageRequest, plans: Sequence[Plan], max_queued: int) -> list[Generation]:
         """Queue one generation per plan, all or none; TooBusy if more than `max_queued` would wait."""
@@ -74,9 +76,17 @@ class Store:
         model: str | None = None,
         limit: int = 100,
         before: str | None = None,
+        search: str = "",
+        favourite: bool = False,
     ) -> list[Generation]:
-        """Up to `limit` generations in these states, newest first; `before` is the id of the last one already seen."""
-        conditions = [c.namespace == namespace]
+        """Up to `limit` generations in these states, newest first; `before` is the id of the last one already seen.
+
+        Every word of `search` occurs in the prompt. What its owner has deleted is left out.
+        """
+        conditions = [c.namespace == namespace, c.deleted_at.is_(None)]
+        conditions += [c.plan["prompt"].as_string().icontains(word, autoescape=True) for word in search.split()]
+        if favourite:
+            conditions.append(c.favourite)
         if model is not None:
             conditions.append(c.model == model)
         if before is not None:
@@ -101,13 +111,31 @@ class Store:
 
     async def list_results(self, namespace: str, *, offset: int, limit: int) -> tuple[list[Generation], int]:
         """A page of what succeeded, newest first, and how many there are in all."""
-        made = sa.select(c.number).where(c.namespace == namespace, c.state == "succeeded")
+        made = sa.select(c.number).where(c.namespace == namespace, c.state == "succeeded", c.deleted_at.is_(None))
         page = made.order_by(c.number.desc()).offset(offset).limit(limit)
         shown = sa.select(generations).where(c.number.in_(page)).order_by(c.number.desc())
         async with self._database.read() as connection:
             total = (await connection.execute(sa.select(sa.func.count()).select_from(made.subquery()))).scalar_one()
             rows = (await connection.execute(shown)).all()
         return [_generation(row) for row in rows], total
+
+    async def mark(self, namespace: str, id: str, *, favourite: bool) -> Generation:
+        """Make it a favourite, or one no more. NotFound if this namespace has none of that id."""
+        move = sa.update(generations).where(c.namespace == namespace, c.id == id).values(favourite=favourite)
+        async with self._database.write() as connection:
+            await connection.execute(move)
+            return _generation(await _find_one(connection, namespace, id))
+
+    async def discard(self, namespace: str, id: str) -> str | None:
+        """Take what has ended out of all lists; the path of its picture, which no row names now. Else Conflict."""
+        gone = sa.update(generations).where(c.id == id).values(deleted_at=self._now(), result_path=None)
+        async with self._database.write() as connection:
+            row = await _find_one(connection, namespace, id)
+            if row.state in LIVE:
+                raise Conflict("The generation has not ended; cancel it first.")
+            await connection.execute(gone)
+        path: str | None = row.result_path
+        return path
 
     async def outlook(self, generation: Generation, workers: int) -> Outlook:
         """How long a queued generation has to wait, if `workers` serve its card and pictures take as long as lately.
@@ -121,13 +149,16 @@ class Store:
         ahead = ahead.where(in_state("queued"), earlier)
         running = sa.select(sa.func.count()).where(in_state("processing"), c.worker.is_not(None), c.card == card)
         newest = sa.select(sa.func.max(c.number)).scalar_subquery()
-        lately = sa.select(sa.func.avg(c.completed_at - c.started_at))
+        lately = sa.select(c.completed_at - c.started_at)
         lately = lately.where(c.number > newest - LATELY, in_state("succeeded"), c.card == card)
         async with self._database.read() as connection:
             position = (await connection.execute(ahead)).scalar_one()
             before = position + (await connection.execute(running)).scalar_one()
-            seconds: Any = (await connection.execute(lately)).scalar_one()
-        return Outlook(position, None if seconds is None or not workers else float(seconds) * (before + 1) / workers)
+            seconds = (await connection.execute(lately)).scalars().all()
+        if not seconds or not workers:
+            return Outlook(position, None)
+        # The median: the few pictures during which the wall clock was set seem to have taken hours, or less than none.
+        return Outlook(position, max(0.0, statistics.median(seconds)) * (before + 1) / workers)
 
     async def cancel(self, namespace: str, id: str) -> Generation:
         """Cancel a live generation; on one that has ended it has no effect. NotFound if there is none."""
@@ -139,20 +170,20 @@ class Store:
         return _generation(rows[0])
 
     async def cancel_late(self) -> float | None:
-        """Cancel what has not ended by its deadline; returns the next deadline in unix seconds, if there is one."""
-        now = self._now()
+        """Cancel what has not ended by its deadline; returns the seconds until the next one, if there is one."""
+        self._clock.look()
+        now = self._clock.steady()
         # The condition of the partial index, literally.
         live = sa.and_(c.cancel_at.is_not(None), c.completed_at.is_(None))
         first = sa.select(sa.func.min(c.cancel_at)).where(live)
         async with self._database.read() as connection:
             soonest: float | None = (await connection.execute(first)).scalar_one()
-        if soonest is None or soonest > now:
-            return soonest
-        async with self._database.write() as connection:
-            rows = await _cancel(connection, sa.and_(live, c.cancel_at <= now), now, LATE_MESSAGE)
-            soonest = (await connection.execute(first)).scalar_one()
-        self._tell_cancelled(rows)
-        return soonest
+        if soonest is not None and soonest <= now:
+            async with self._database.write() as connection:
+                rows = await _cancel(connection, sa.and_(live, c.cancel_at <= now), self._now(), LATE_MESSAGE)
+                soonest = (await connection.execute(first)).scalar_one()
+            self._tell_cancelled(rows)
+        return None if soonest is None else max(0.0, soonest - now)
 
     async def claim(self, worker: str, cards: Sequence[str], max_batch: int, lease_seconds: float) -> list[Generation]:
         """Take the generation at the head of these cards' queue and up to `max_batch` - 1 more of its batch key.
@@ -202,10 +233,9 @@ class Store:
 
     async def heartbeat(self, worker: str, lease_seconds: float) -> set[str]:
         """Renew the leases of what this worker still holds; returns those ids."""
-        now = self._now()
         renew = sa.update(generations).where(c.worker == worker, in_state("processing"))
-        renew = renew.values(leased_at=now, lease_until=now + lease_seconds)
         async with self._database.write() as connection:
+            renew = renew.values(self._lease(lease_seconds))
             return set((await connection.execute(renew.returning(c.id))).scalars())
 
     async def held(self, worker: str) -> set[str]:
@@ -230,13 +260,12 @@ class Store:
     async def reap(self) -> int:
         """Take back what dead leases hold; returns how many.
 
-        A lease is dead when its time is over, or when it was renewed in what is now the future by more than its own
-        length: then the wall clock went back, and a living worker would have renewed it since.
+        A lease is dead when its time is over, or when it was renewed in what is still the future: then it is of an
+        earlier boot, for within one the uptime never goes back.
         """
-        now = self._now()
-        return await self._requeue(
-            sa.or_(c.lease_until < now, c.leased_at - now > c.lease_until - c.leased_at), "expired"
-        )
+        # Read when the writer's turn has come, so that no lease in the table is of a later moment.
+        now: sa.BindParameter[float] = sa.bindparam("now", type_=sa.Double(), callable_=self._clock.uptime)
+        return await self._requeue(sa.or_(c.lease_until < now, c.leased_at > now), "expired")
 
     async def bury(self, worker: str) -> int:
         """Count a death for all that a dead worker held: each runs alone from now on, the third death fails it.
@@ -266,10 +295,15 @@ class Store:
         now = self._now()
         move = sa.update(generations).where(c.number.in_(numbers), in_state("queued"))
         values = {"state": "processing", "worker": worker, "attempt": c.attempt + 1, "started_at": now}
-        leased = move.values(values | {"leased_at": now, "lease_until": now + lease_seconds}).returning(generations)
+        leased = move.values(values | self._lease(lease_seconds)).returning(generations)
         rows = sorted((await connection.execute(leased)).all(), key=_order)
         await append(connection, [entry(row, "started") for row in rows], now)
         return rows
+
+    def _lease(self, seconds: float) -> dict[str, float]:
+        """A lease from now on. Only the one writer may ask, so that none in the table is of a later moment than now."""
+        now = self._clock.uptime()
+        return {"leased_at": now, "lease_until": now + seconds}
 
     async def _end(self, worker: str, id: str, attempt: int, values: dict[str, Any]) -> None:
         now = self._now()
@@ -320,9 +354,9 @@ async def _cancel(
     live = sa.or_(in_state("queued"), in_state("processing"))
     move = sa.update(generations).where(which, live).values(state="cancelled", completed_at=now, error_message=why)
     rows: Sequence[Row] = (await connection.execute(move.returning(generations))).all()
-    for row in rows:
-        if row.started_at is None:
-            await fair.refund(connection, row.namespace, row.cost)
+    waited = [row for row in rows if row.started_at is None]
+    for namespace in sorted({row.namespace for row in waited}):
+        await fair.refund(connection, namespace, sum(row.cost for row in waited if row.namespace == namespace))
     await append(connection, [entry(row, "cancelled") for row in rows], now)
     return rows
 

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingErr
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from limner.errors import StorageFailed
+from limner.errors import DiskFull, StorageFailed
 
 BUSY_TIMEOUT_MS = 30_000
 READERS = 4
@@ -150,4 +150,6 @@ def _explain(error: DBAPIError | NoConnectionFree) -> Exception:
         return StorageFailed("The database has too many readers at the moment.")
     if isinstance(error, IntegrityError | ProgrammingError | DataError):
         return error
+    if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        return DiskFull()
     return StorageFailed(f"The database cannot be used: {error.orig}.")

@@ -109,6 +109,14 @@ class Keys:
             raise Unauthenticated("The key is not known, has expired or was revoked.")
         return _key(row)
 
+    async def get(self, id: str) -> Key:
+        """The live key of this id, for who has shown its text before; Unauthenticated if there is none."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(sa.select(keys).where(keys.c.id == id))).one_or_none()
+        if row is None or not _key(row).is_live(self._now()):
+            raise Unauthenticated("The key of this session has expired or was revoked.")
+        return _key(row)
+
     async def are_any(self) -> bool:
         """Whether a key was ever made: then keyless use is over, even if none is live."""
         async with self._database.read() as connection:

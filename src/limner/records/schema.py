@@ -42,6 +42,8 @@ generations = sa.Table(
     sa.Column("completed_at", sa.Double),
     sa.Column("priority", sa.Integer, nullable=False, server_default="0"),  # among those of its namespace
     sa.Column("cancel_at", sa.Double),  # if it has not ended by then
+    sa.Column("favourite", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("deleted_at", sa.Double),  # when its owner deleted the picture; it is in no list since
     sqlite_autoincrement=True,
 )
 
@@ -52,9 +54,11 @@ sa.Index("generations_turn", _c.card, _c.turn, _c.number, sqlite_where=_queued, 
 sa.Index("generations_batch", _c.card, _c.batch_key, _c.turn, _c.number, sqlite_where=_queued, postgresql_where=_queued)
 sa.Index("generations_worker", _c.worker, sqlite_where=_processing, postgresql_where=_processing)
 sa.Index("generations_own", _c.namespace, _c.turn, sqlite_where=_queued, postgresql_where=_queued)
+# With the state in it, SQLite counts what waits in this index; without, it would walk an index of the whole history.
+sa.Index("generations_waiting", _c.namespace, _c.priority, _c.state, sqlite_where=_queued, postgresql_where=_queued)
 _with_deadline = sa.text("cancel_at IS NOT NULL AND completed_at IS NULL")
 sa.Index("generations_deadline", _c.cancel_at, sqlite_where=_with_deadline, postgresql_where=_with_deadline)
-sa.Index("generations_history", _c.namespace, _c.state, _c.number)
+sa.Index("generations_history", _c.namespace, _c.state, _c.number, _c.deleted_at)
 
 counters = sa.Table(
     "counters",

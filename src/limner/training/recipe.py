@@ -44,7 +44,7 @@ class Recipe:
     drop_text: float = 0.1
     """Share of captions left out, so that guidance has something to steer away from (Ho and Salimans 2022)."""
     shift: float = 1.0
-    last: float = 0.5
+    last: float = 0.35
 
     def config(self, words: int) -> Config:
         """The shapes of the networks for a vocabulary of `words`, special words not counted."""
@@ -85,6 +85,6 @@ def recipe(size: str) -> Recipe:
             large_pictures=200,
             decoder=Stage(10, 8, 3e-3, 4e-3, hold=0.3, average=0.99),
             upsampler=Stage(6, 8, 1e-3, 2e-3, hold=0.2, average=0.99),
-            denoiser=Stage(103, 32, 1.5e-3, 4e-3, hold=0.7, average=0.998),
+            denoiser=Stage(108, 32, 1.5e-3, 4e-3, hold=0.6, average=0.998),
         )
     raise InvalidRequest(f"size must be one of {', '.join(SIZES)}, not {size!r}", field="size")

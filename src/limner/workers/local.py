@@ -66,13 +66,14 @@ class ChildProcesses:
     async def _keep(self, slot: int) -> None:
         delay, restarts = FIRST_DELAY_SECONDS, 0
         while True:
+            began = time.monotonic()
             process = await self._start(slot, restarts)
             status = self._status[slot]
             code = await process.wait()
             del self._processes[slot]
             self._status[slot] = WorkerStatus(status.name, None, status.started_at, restarts)
             await self._mourn(status.name, code)
-            if time.time() - status.started_at > HEALTHY_SECONDS:
+            if time.monotonic() - began > HEALTHY_SECONDS:
                 delay = FIRST_DELAY_SECONDS
             await asyncio.sleep(delay)
             delay = min(2 * delay, LAST_DELAY_SECONDS)

@@ -172,15 +172,17 @@ class WorkerLoop:
     async def _read_job(self, generation: wire.Generation) -> Job | None:
         plan, max_pixels = generation.plan, self._settings.max_image_pixels
         try:
-            files = [await self._blobs.get_input(digest) for digest in plan.inputs]
-            inputs = [await asyncio.to_thread(read_image, data, max_pixels=max_pixels) for data in files]
+            digests = (*plan.inputs, plan.mask) if plan.mask else plan.inputs
+            files = [await self._blobs.get_input(digest) for digest in digests]
+            pictures = [await asyncio.to_thread(read_image, data, max_pixels=max_pixels) for data in files]
         except errors.LimnerError as error:
             log.error("cannot read the inputs", action="start", generation=generation.id, error=error.message)
             await self._fail(
                 generation, errors.StorageFailed("An input image of this generation cannot be read any more.")
             )
             return None
-        return Job(generation.id, plan, tuple(inputs))
+        mask = pictures.pop()[..., 3] if plan.mask else None
+        return Job(generation.id, plan, tuple(pictures), mask)
 
     async def _run(self, jobs: list[Job]) -> list[Job]:
         """Run one batch to its end and wait for the deliveries of the batch before; answers jobs that came too late."""
@@ -257,7 +259,7 @@ class WorkerLoop:
         path = result_path(generation.namespace, generation.id, job.plan.output_format)
 
         async def write() -> None:
-            await self._blobs.put(path, await asyncio.to_thread(encode_picture, job, rgba))
+            await self._put(job.id, path, await asyncio.to_thread(encode_picture, job, rgba))
 
         error = await self._attempt(write(), [job.id])
         if error is not None:
@@ -268,6 +270,21 @@ class WorkerLoop:
         await self._settle(
             generation, "succeeded", lambda: self._store.finish(self.name, id, attempt, path, all_warnings)
         )
+
+    async def _put(self, id: str, path: str, picture: bytes) -> None:
+        """Store a finished picture. Where there is no room it waits, until there is or until nobody wants it any more.
+
+        Meanwhile nothing is claimed, since a batch ends only when the one before it is delivered.
+        """
+        while True:
+            try:
+                await self._blobs.put(path, picture)
+                return
+            except errors.DiskFull as error:
+                log.error("cannot store a picture", action="finish", generation=id, error=error.message)
+            await asyncio.sleep(RETRY_SECONDS)
+            if id not in await self._store.held(self.name):
+                return  # the last move will find the same
 
     async def _fail(self, generation: wire.Generation, error: errors.LimnerError) -> None:
         id, attempt = generation.id, generation.attempt

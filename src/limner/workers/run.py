@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from limner import errors
 from limner.engines import registry
 from limner.engines.engine import Engine, Job, Pixels
-from limner.images.compose import flatten
+from limner.images.compose import fit, fit_mask, flatten, paste_by_mask
 from limner.images.encode import encode
 from limner.queue.hints import EngineStatus
 
@@ -174,9 +174,13 @@ def run_here(engine: Engine, jobs: list[Job], step: Callable[[str, int, int], No
 def encode_picture(job: Job, rgba: Pixels) -> bytes:
     """The picture as a file in the plan's format; opaque over white unless the plan wants it transparent.
 
-    `rgba` is (height, width, 4). The only text inside says which model and which seed.
+    `rgba` is (height, width, 4); outside a mask the first input takes its place, exactly. The only text inside says
+    which model and which seed.
     """
     plan = job.plan
+    if job.mask is not None:
+        size = plan.width, plan.height
+        rgba = paste_by_mask(fit(job.inputs[0], *size), rgba, fit_mask(job.mask, *size))
     if plan.background == "opaque" or plan.output_format == "jpeg":
         rgba = flatten(rgba, WHITE)
     return encode(rgba, plan.output_format, plan.output_compression, {"model": plan.card, "seed": str(plan.seed)})

@@ -1,0 +1,173 @@
+// Everything of this namespace, newest first. Only what can be seen is in the tree, however long the list is.
+
+import * as api from "./api.js";
+import { card } from "./card.js";
+import { h, Part } from "./dom.js";
+import { state } from "./state.js";
+import { words } from "./words.js";
+
+const PAGE = 200;
+const CARD_WIDTH = 190;
+const BAR_HEIGHT = 70;
+const PADDING = 4;
+const GAP = 16;
+const SPARE_ROWS = 2;
+const TYPING_MS = 250;
+
+class HistoryView extends Part {
+  #ids = [];
+  #ended = false;
+  #loading = null;
+  #picked = new Set();
+  #rows = new Map();
+
+  start() {
+    this.space = h("div", { class: "space", role: "list", "aria-label": words.historyList });
+    this.scroller = h("div", { class: "scroller", tabindex: -1, onscroll: () => this.#draw() }, this.space);
+    this.message = h("div", { class: "empty", role: "status" });
+    this.picked = h("div", { class: "row picked", hidden: true });
+    this.filters = h("form", { class: "filters row wrap", onsubmit: (event) => event.preventDefault(), oninput: () => {
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.reload(), TYPING_MS);
+    } },
+      h("input", { type: "search", name: "search", placeholder: words.search, "aria-label": words.search,
+        maxlength: 200 }),
+      h("select", { name: "model", "aria-label": words.model }, h("option", { value: "" }, words.anyModel),
+        state.models.flatMap((model) => [model.id, ...model.aliases]).map((id) => h("option", {}, id))),
+      h("select", { name: "status", "aria-label": words.anyStatus }, h("option", { value: "all" }, words.anyStatus),
+        Object.entries(words.status).map(([value, text]) => h("option", { value }, text))),
+      h("label", { class: "check" }, h("input", { type: "checkbox", name: "favourite", value: "true" }),
+        words.favouritesOnly));
+    this.replaceChildren(h("h1", { class: "unseen" }, words.history), this.filters, this.picked, this.message,
+      this.scroller);
+    this.on(state, "removed", (event) => {
+      this.#ids = this.#ids.filter((id) => !event.detail.includes(id));
+      for (const id of event.detail) this.#picked.delete(id);
+      this.#drawPicked();
+      this.#redraw();
+    });
+    const resize = new ResizeObserver(() => this.#redraw());
+    resize.observe(this.scroller);
+    this.gone.signal.addEventListener("abort", () => resize.disconnect());
+  }
+
+  /** Show what is new; who has scrolled down is left there. */
+  open() {
+    if (!this.#ids.length || this.scroller.scrollTop === 0) this.reload();
+  }
+
+  async reload() {
+    this.#ids = [];
+    this.#ended = false;
+    this.#loading = null;
+    this.scroller.scrollTop = 0;
+    this.#redraw();
+    await this.#more();
+  }
+
+  /** Read the next page, unless it is being read or there is none. */
+  async #more() {
+    if (this.#loading || this.#ended) return;
+    const before = this.#ids.at(-1);
+    const asked = api.list({ ...Object.fromEntries(new FormData(this.filters)), limit: PAGE, before });
+    this.#loading = asked;
+    this.#say();
+    try {
+      const found = await asked;
+      if (this.#loading !== asked) return; // the filters have changed meanwhile
+      for (const generation of found) state.put(generation);
+      this.#ids.push(...found.map((generation) => generation.generation_id));
+      this.#ended = found.length < PAGE;
+      this.#loading = null;
+    } catch (error) {
+      if (this.#loading !== asked) return;
+      this.#loading = null;
+      return this.#say(error);
+    }
+    this.#say();
+    this.#draw();
+  }
+
+  #say(error = null) {
+    const filtered = [...new FormData(this.filters)].some(([name, value]) => value
+      && !(name === "status" && value === "all"));
+    const lines = error ? [h("p", {}, error instanceof api.Offline ? words.offline : words.loadFailed),
+      h("button", { type: "button", onclick: () => this.#more() }, words.tryAgain)]
+      : this.#ids.length ? []
+        : this.#loading ? [h("p", {}, words.loading)]
+          : filtered ? [h("p", {}, words.noMatches)] : [h("h2", {}, words.noHistory), h("p", {}, words.noHistoryHint)];
+    this.message.replaceChildren(...lines);
+    this.message.hidden = !lines.length;
+  }
+
+  #redraw() {
+    this.#rows.clear();
+    this.space.replaceChildren();
+    this.#draw();
+  }
+
+  #draw() {
+    const width = this.scroller.clientWidth - PADDING;
+    if (width <= 0) return;
+    const columns = Math.max(2, Math.floor((width + GAP) / (CARD_WIDTH + GAP)));
+    const side = (width - GAP * (columns - 1)) / columns;
+    const height = side + BAR_HEIGHT + GAP;
+    const total = Math.ceil(this.#ids.length / columns);
+    const first = Math.max(0, Math.floor(this.scroller.scrollTop / height) - SPARE_ROWS);
+    const end = this.scroller.scrollTop + this.scroller.clientHeight;
+    const last = Math.min(total - 1, Math.floor(end / height) + SPARE_ROWS);
+    this.space.style.height = `${total * height}px`;
+    for (const [row, element] of this.#rows) {
+      const held = element.contains(document.activeElement);
+      if ((row < first || row > last) && !held) {
+        element.remove();
+        this.#rows.delete(row);
+      }
+    }
+    for (let row = first; row <= last; row += 1) {
+      const ids = this.#ids.slice(row * columns, (row + 1) * columns);
+      const drawn = this.#rows.get(row);
+      if (drawn?.dataset.ids === ids.join()) continue;
+      drawn?.remove();
+      const element = h("div", { class: "line", role: "presentation", "data-ids": ids.join() },
+        ids.map((id, i) => this.#entry(id, row * columns + i)));
+      element.style.transform = `translateY(${row * height}px)`;
+      element.style.gridTemplateColumns = `repeat(${columns}, ${side}px)`;
+      element.style.setProperty("--side", `${side}px`);
+      this.#rows.set(row, element);
+      const after = [...this.#rows].filter(([other]) => other > row).sort(([a], [b]) => a - b)[0]?.[1] ?? null;
+      this.space.insertBefore(element, after); // in reading order, for the Tab key
+    }
+    if (last >= total - 1 - SPARE_ROWS) this.#more();
+  }
+
+  #entry(id, at) {
+    const prompt = state.generations.get(id)?.prompt ?? "";
+    return h("div", { class: "entry", role: "listitem", "aria-posinset": at + 1,
+      "aria-setsize": this.#ended ? this.#ids.length : -1 },
+      card(id, { small: true, captioned: true, siblings: () => this.#ids }),
+      h("label", { class: "pick" }, h("input", { type: "checkbox", "aria-label": `${words.select}: ${prompt}`,
+        ".checked": this.#picked.has(id), onchange: (event) => {
+          event.target.checked ? this.#picked.add(id) : this.#picked.delete(id);
+          this.#drawPicked();
+        } })));
+  }
+
+  #drawPicked() {
+    const ids = [...this.#picked];
+    this.picked.hidden = !ids.length;
+    this.picked.replaceChildren(h("strong", { role: "status" }, words.selected(ids.length)),
+      h("button", { type: "button", onclick: () => ids.forEach((id) => state.choose(id, true))
+        || (location.hash = "#compare") }, words.compare),
+      h("a", { class: "button", href: api.exportUrl(ids), download: "limner.zip" }, words.downloadZip),
+      h("button", { type: "button", class: "danger", onclick: () => this.dispatchEvent(new CustomEvent("ask-delete",
+        { bubbles: true, detail: ids })) }, words.remove),
+      h("button", { type: "button", class: "quiet", onclick: () => {
+        this.#picked.clear();
+        this.#drawPicked();
+        this.#redraw();
+      } }, words.clear));
+  }
+}
+
+customElements.define("history-view", HistoryView);

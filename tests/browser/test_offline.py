@@ -1,0 +1,34 @@
+"""Without the server: the page says so, keeps everything, and goes on by itself."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+Run = Callable[..., None]
+
+
+def test_a_server_that_goes_away_in_mid_run_is_waited_for(page: Page, run: Run, process: Any) -> None:
+    run(page, "an ox steps=40 step-seconds=0.1")
+    expect(page.get_by_text(re.compile(r"Step \d+ of 40"))).to_be_visible()
+    process.stop()
+    banner = page.locator(".banner")
+    expect(banner).to_contain_text("The server cannot be reached.")
+    page.locator("#run").click()
+    expect(page.locator("#form-error")).to_contain_text("The server cannot be reached.")
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("an ox steps=40 step-seconds=0.1")
+    process.start()
+    expect(banner).to_be_hidden()
+    expect(page.locator("run-results .picture img")).to_have_count(1)
+
+
+def test_the_history_offers_to_try_again(page: Page, process: Any) -> None:
+    expect(page.locator("#run")).to_be_visible()
+    process.stop()
+    page.locator("#to-history").click()
+    again = page.locator("history-view").get_by_role("button", name="Try again")
+    expect(again).to_be_visible()
+    process.start()
+    again.click()
+    expect(page.locator("history-view .entry").first).to_be_visible()

@@ -1,0 +1,97 @@
+"""Other clients of OpenAI's API against a real server, each installed into an environment of its own below build/.
+
+They only run with `--clients` (`make contract`), since they are downloaded. What cannot be installed here is skipped.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent / "clients"
+ENVIRONMENTS = Path(__file__).parents[3] / "build" / "clients"
+NODE = "node@22"
+"""A Node that is new enough for all of them, as a package."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """A client, where it comes from, and the script that makes its calls."""
+
+    name: str
+    version: str
+    script: str
+    packages: tuple[str, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Where it is installed."""
+        return ENVIRONMENTS / f"{self.name}-{self.version}"
+
+
+CLIENTS = [
+    *(
+        Client("openai-python", version, "openai_python.py", (f"openai=={version}", "pillow"))
+        for version in ("2.54.0", "1.109.1")
+    ),
+    *(
+        Client("openai-node", version, "openai_node.mjs", (f"openai@{version}", NODE))
+        for version in ("7.57.0", "6.49.0")
+    ),
+    Client("Vercel AI SDK", "7.0.173", "ai_sdk.mjs", (
+        "ai@7.0.173", "@ai-sdk/openai@4.0.118", "@ai-sdk/openai-compatible@3.0.92", NODE,
+    )),
+    Client("LiteLLM", "1.106.2", "litellm_calls.py", ("litellm==1.106.2",)),
+    Client("Open WebUI's requests", "aiohttp 3.13", "open_webui.py", ("aiohttp~=3.13",)),
+    Client("curl", "any", "curl.sh", ()),
+]  # fmt: skip
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: f"{client.name} {client.version}")
+def test_another_client_makes_its_calls(
+    server: str, client: Client, note: Callable[[str, str, str, bool], None]
+) -> None:
+    command = [*install(client), server, "any-key"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=ENVIRONMENTS)
+    cases = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith('{"case"')]
+    assert cases, ended.stderr
+    for case in cases:
+        note(client.name, client.version, case["case"], not case["why"])
+    assert {case["case"]: case["why"] for case in cases if case["why"]} == {}
+
+
+def install(client: Client) -> list[str]:
+    """The command that runs the client's script, in an environment that is made when it is not there."""
+    script, folder = HERE / client.script, client.folder
+    ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
+    if script.suffix == ".sh":
+        return ["bash", str(script)]
+    if script.suffix == ".py":
+        python = folder / "bin" / "python"
+        if not (folder / "ready").exists():
+            run(sys.executable, "-m", "venv", "--clear", str(folder))
+            run(str(python), "-m", "pip", "install", "--quiet", *client.packages)
+            (folder / "ready").touch()
+        return [str(python), str(script)]
+    if not (folder / "ready").exists():
+        if shutil.which("npm") is None:
+            pytest.skip("npm is not installed")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        run("npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--silent", *client.packages)
+        (folder / "ready").touch()
+    shutil.copy(script, folder)  # Node looks for packages above the script
+    return [str(folder / "node_modules" / ".bin" / "node"), str(folder / script.name)]
+
+
+def run(*command: str) -> None:
+    """Run an installer; what it cannot install is skipped."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode:
+        pytest.skip(f"it cannot be installed here: {done.stderr[-500:]}")
