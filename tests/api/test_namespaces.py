@@ -18,6 +18,12 @@ OPEN = {
     "/api/limner/session",
     "/docs",
     "/docs/{name:path}",
+    "/docs/assets/{name}",
+    "/docs/search",
+    "/llms.txt",
+    "/api/reference",
+    "/api/reference/openapi.json",
+    "/api/limner/ask",
     "/health/live",
     "/health/ready",
 }
