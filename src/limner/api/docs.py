@@ -100,7 +100,7 @@ async def show_index(request: Request) -> HTMLResponse:
             link = f'<a href="docs/{html.escape(page.path)}">{html.escape(page.title)}</a>'
             body += f"<li>{link}<span>{html.escape(summary(page))}</span></li>\n"
         body += "</ul>\n"
-    return _send_page(Page("", "Documentation", ""), body)
+    return send_page(Page("", "Documentation", ""), body)
 
 
 @router.api_route(
@@ -119,7 +119,7 @@ async def search(request: Request) -> Response:
     said = html.escape(q)
     empty = f"<p>Nothing in the docs holds <q>{said}</q>.</p>" if q.strip() else "<p>What are you looking for?</p>"
     body = f'<h1>Search</h1>\n<ol class="hits">{shown}</ol>' if shown else f"<h1>Search</h1>\n{empty}"
-    page = _send_page(Page("search", "Search", ""), body, query=q)
+    page = send_page(Page("search", "Search", ""), body, query=q)
     page.headers["Vary"] = "Accept"
     return page
 
@@ -142,7 +142,7 @@ async def show_page(request: Request, name: str) -> Response:
     if name.endswith(".md"):
         return _send_text(as_markdown(page))
     body, contents = await asyncio.to_thread(render, page)
-    return _send_page(page, body, contents)
+    return send_page(page, body, contents)
 
 
 @router.post("/api/limner/ask", **promise(Answer, body=AskBody, key="optional"))
@@ -217,7 +217,8 @@ def _send_text(markdown: str) -> Response:
     return Response(markdown, media_type="text/markdown; charset=utf-8", headers=HEADERS)
 
 
-def _send_page(page: Page, body: str, contents: list[Heading] | None = None, query: str = "") -> HTMLResponse:
+def send_page(page: Page, body: str, contents: list[Heading] | None = None, query: str = "") -> HTMLResponse:
+    """A page as HTML in the dress that all pages of the docs have."""
     toc = "".join(
         f'<li class="level-{one.level}"><a href="#{one.anchor}">{html.escape(one.title)}</a></li>\n'
         for one in contents or ()

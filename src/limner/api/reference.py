@@ -5,7 +5,6 @@ secret, so it needs no key.
 """
 
 import html
-import json
 import re
 import warnings
 from collections.abc import Iterator
@@ -21,7 +20,9 @@ from limner import errors
 from limner.api import contract
 from limner.api.constraints import Schema, text
 from limner.api.contract import KEY, HubError, OpenAIError, promise
+from limner.api.docs import send_page
 from limner.api.openai_errors import speaks_openai
+from limner.api.pages import Heading, Page
 from limner.api.problems import PROTOCOL_PROBLEMS
 
 ABOUT = (
@@ -46,18 +47,6 @@ HEADERS: dict[int, dict[str, Schema]] = {
 }
 DOCUMENT = {"description": "An OpenAPI 3.1 document.", "content": {"application/json": {"schema": {"type": "object"}}}}
 METHODS = ("get", "head", "post", "put", "patch", "delete")
-POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Limner: every route</title>
-<h1>Every route</h1>
-<p>{about} The same <a href="/api/reference/openapi.json">as an OpenAPI document</a>.</p>
-{routes}
-</html>
-"""
-
 router = APIRouter()
 
 
@@ -70,8 +59,11 @@ async def show_document(request: Request) -> JSONResponse:
 @router.api_route("/api/reference", methods=["GET", "HEAD"], **promise(sends=HTMLResponse, key="none"))
 async def show_reference(request: Request) -> HTMLResponse:
     """Every route with its parameters, its body and its answers, as a page."""
-    page = PAGE.format(about=html.escape(ABOUT), routes="\n".join(_show(document(request.app))))
-    return HTMLResponse(page, headers={"Content-Security-Policy": POLICY})
+    found = document(request.app)
+    link = 'The same <a href="reference/openapi.json">as an OpenAPI document</a>.'
+    body = "\n".join([f"<h1>Every route</h1><p>{html.escape(ABOUT)} {link}</p>", *_show(found)])
+    names = [f"{method.upper()} {path}" for path, operations in found["paths"].items() for method in operations]
+    return send_page(Page("every-route", "Every route", ""), body, [Heading(2, _anchor(name), name) for name in names])
 
 
 def document(app: FastAPI) -> dict[str, Any]:
@@ -189,6 +181,31 @@ def _lift(operation: Schema, schemas: dict[str, Any]) -> None:
             content["schema"] = {"$ref": contract.REF.format(model=schema["title"])}
 
 
+def _anchor(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def _limits(schema: Schema) -> str:
+    """What a value may be, in few words; patterns are left to the document."""
+    kinds = [schema, *schema.get("anyOf", ())]
+    values = [value for kind in kinds for value in kind.get("enum", ()) if value is not None]
+    if values:
+        return ", ".join(map(str, values))
+    types = [one for kind in kinds for one in _as_list(kind.get("type")) if one != "null"]
+    said = [" or ".join(dict.fromkeys(types))]
+    for kind in kinds:
+        least = kind.get("minimum", kind.get("exclusiveMinimum"))
+        if least is not None or "maximum" in kind:
+            said.append(f"{'above ' if 'exclusiveMinimum' in kind else ''}{least} to {kind.get('maximum', 'any')}")
+        if "maxLength" in kind:
+            said.append(f"{kind.get('minLength', 0)} to {kind['maxLength']} characters")
+    return ", ".join(said)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
 def _show(document: dict[str, Any]) -> Iterator[str]:
     """The lines of the page."""
 
@@ -201,21 +218,21 @@ def _show(document: dict[str, Any]) -> Iterator[str]:
 
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            yield f"<h2><code>{method.upper()} {html.escape(path)}</code></h2>"
+            name = f"{method.upper()} {path}"
+            yield f'<h2 id="{_anchor(name)}"><code>{html.escape(name)}</code></h2>'
             yield f"<p>{html.escape(' '.join((operation['summary'], operation.get('description', ''))))}</p>"
             rows = [(one["name"], one["in"], one) for one in operation.get("parameters", [])]
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 properties = follow(content["schema"]).get("properties", {})
                 rows += [(name, "body", {"schema": schema, **schema}) for name, schema in properties.items()]
             if rows:
-                yield "<table>"
+                yield '<div class="table" tabindex="0"><table>'
             for name, place, one in rows:
-                limits = {key: value for key, value in one["schema"].items() if key not in ("description", "title")}
-                told = (one.get("description", ""), json.dumps(limits, ensure_ascii=False))
+                told = (one.get("description", ""), _limits(one["schema"]))
                 cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in told)
                 yield f"<tr><td><code>{html.escape(name)}</code></td><td>{place}</td>{cells}</tr>"
             if rows:
-                yield "</table>"
+                yield "</table></div>"
             yield "<ul>"
             for status, answer in operation["responses"].items():
                 yield f"<li>{status}: {html.escape(follow(answer)['description'])}</li>"
