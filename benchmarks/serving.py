@@ -25,6 +25,11 @@ AIM_IDLE_PERCENT = 1.0
 """How much of its time the engine may wait while pictures are queued."""
 FEW_ROWS = 1_000
 READERS = 8
+CROWD = 16
+APART_SECONDS = 0.02
+"""Between the callers of a crowd, so that there is an order in which they came."""
+ROADS = {"hub": ("/api/ai/images/generate", "images"), "OpenAI": ("/v1/images/generations", "data")}
+"""Where each dialect makes images, and what it calls them in its answer."""
 MOST_OF_ONE = 4
 """Generations that one request may ask for."""
 BODIES: dict[str, dict[str, Any]] = {
@@ -48,18 +53,12 @@ async def measure_model(model: str, results: Results, folder: Path | None, *, qu
             await connection.ask("POST", "/api/ai/images/generate", body)  # loads the engine
             seen: dict[int, float] = {}
             reading = asyncio.create_task(read_ends(stream, seen))
-            took = {}
-            for _ in range(calls[model]):
-                began = time.perf_counter()
-                answer = await connection.ask("POST", "/api/ai/images/generate", body)
-                took[answer["images"][0]["generation_id"]] = time.perf_counter() - began
-            engine = {id: run.ended - run.began for run in server.runs() for id in run.ids}
-            added = Figure.median([seconds - engine[id] for id, seconds in took.items()])
-            alone = Figure.median([engine[id] for id in took])
-            results.add(
-                "added to a synchronous call", added, {"aim": AIM_SECONDS * 1e3 / added.value}, model=model,
-                engine_ms=round(alone.value, 2),
-            )  # fmt: skip
+            for dialect in ROADS:
+                added, alone = await measure_added(connection, server, dialect, body, calls[model])
+                results.add(
+                    f"added to a synchronous call, {dialect}", added, {"aim": AIM_SECONDS * 1e3 / added.value},
+                    model=model, engine_ms=round(alone.value, 2),
+                )  # fmt: skip
             await asyncio.sleep(0.2)  # the last end may still be on its way
             ends = Figure.median(end_latencies(server, seen))
             results.add("finish to reader", ends, {"aim": AIM_SECONDS * 1e3 / ends.value}, model=model)
@@ -67,6 +66,41 @@ async def measure_model(model: str, results: Results, folder: Path | None, *, qu
             results.add("engine idle between queued ones", idle, {"aim": AIM_IDLE_PERCENT / idle.value}, model=model)
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
+            if not (quick and model == "storybook"):  # half a minute
+                crowd, in_order = await measure_crowd(server, body)
+                results.add(f"{CROWD} callers at once", crowd, {}, model=model, in_order=in_order)
+
+
+async def measure_added(
+    connection: Connection, server: Server, dialect: str, body: dict[str, Any], calls: int
+) -> tuple[Figure, Figure]:
+    """What each call took less what its engine took, and what its engine took."""
+    took = {}
+    path, images = ROADS[dialect]
+    for _ in range(calls):
+        began = time.perf_counter()
+        answer = await connection.ask("POST", path, body)
+        took[answer[images][0]["generation_id"]] = time.perf_counter() - began
+    engine = {id: run.ended - run.began for run in server.runs() for id in run.ids}
+    return Figure.median([seconds - engine[id] for id, seconds in took.items()]), Figure.median(
+        [engine[id] for id in took]
+    )
+
+
+async def measure_crowd(server: Server, body: dict[str, Any]) -> tuple[Figure, int]:
+    """How long each of many callers waits who come one after the other at once, and how many are answered in turn."""
+    answered: list[int] = []
+
+    async def call(number: int) -> float:
+        async with Connection.open(server) as connection:
+            await asyncio.sleep(number * APART_SECONDS)
+            began = time.perf_counter()
+            await connection.ask("POST", "/api/ai/images/generate", body)
+            answered.append(number)
+            return time.perf_counter() - began
+
+    took = await asyncio.gather(*(call(number) for number in range(CROWD)))
+    return Figure.median(took), sum(number == turn for turn, number in enumerate(answered))
 
 
 async def read_ends(stream: Connection, seen: dict[int, float]) -> None:

@@ -43,5 +43,7 @@ def test_the_benchmark_of_the_queue_writes_a_line_for_each_figure_and_size(tmp_p
 def test_the_benchmark_of_the_service_measures_what_it_adds(tmp_path: Path) -> None:
     lines = run("serving", tmp_path, "--models", "tiny", "--rows", "1000")
     aims = {line["what"] for line in lines if "aim" in line["ratios"]}
-    assert aims == {"added to a synchronous call", "finish to reader", "engine idle between queued ones"}
+    added = {f"added to a synchronous call, {dialect}" for dialect in ("hub", "OpenAI")}
+    assert aims == {*added, "finish to reader", "engine idle between queued ones"}
+    assert {line["in_order"] for line in lines if "callers" in line["what"]} <= set(range(17))
     assert {line["rows"] for line in lines if "status" in line["what"]} == {1000}
