@@ -167,6 +167,7 @@ def test_extensions_are_passed_on() -> None:
 
 def test_a_png_may_say_that_it_is_not_compressed() -> None:
     assert "output_compression" not in read({"output_compression": 100}).passed_on
+    assert read({"output_format": "webp"}).passed_on["output_compression"] == 100
 
 
 @pytest.mark.parametrize(

@@ -214,9 +214,9 @@ class Fields:
 
     def _compression(self, output_format: str | None) -> int | None:
         compression = self.integer("output_compression", 0, 100)
-        if compression is None or output_format in ("jpeg", "webp"):
-            return compression
-        if compression < 100:
+        if output_format in ("jpeg", "webp"):
+            return 100 if compression is None else compression
+        if compression is not None and compression < 100:
             raise Refusal(
                 "output_compression is for jpeg and webp: png keeps every pixel and can only be 100.",
                 field="output_compression",
