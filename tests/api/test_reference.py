@@ -13,9 +13,11 @@ from fastapi.routing import APIRoute
 
 from limner.api.app import create_app
 from limner.api.auth import FAILURE_SECONDS, Gate
-from limner.api.constraints import PARAMETERS
+from limner.api.constraints import EXAMPLE, PARAMETERS
+from limner.api.parameters import SyncBody
 from limner.api.reference import document
 from limner.api.services import Services
+from limner.engines.plan import plan
 from limner.engines.registry import resolve
 from limner.records.keys import Keys
 
@@ -130,3 +132,8 @@ async def test_the_page_shows_every_route_and_loads_nothing(client: httpx2.Async
 async def test_a_bad_value_is_refused_even_where_it_changes_nothing(client: httpx2.AsyncClient, path: str) -> None:
     answer = await client.get(path, headers={"Last-Event-ID": "0"})
     assert answer.status_code == 400
+
+
+def test_the_example_of_the_bodies_can_be_made() -> None:
+    body = SyncBody.model_validate(EXAMPLE)
+    assert plan(body.to_request("local", []), resolve(body.model), 1)[0].steps > 0

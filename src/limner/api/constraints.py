@@ -101,9 +101,14 @@ FORM: Schema = {
 }
 
 
+EXAMPLE: Schema = {"model": "gpt-image-1-5", "prompt": "a large brown ox standing on a snowy road", "quality": "low"}
+EXAMPLE_INPUT = "/api/repos/limner/examples/file/main/bloxy/bloxy_cropped_512x512.png"
+
+
 def constrain(schema: Schema) -> None:
-    """Put the constraints into the schema of a body; null stands for what was left out wherever that may be."""
+    """Put the constraints, and an example that works, into the schema of a body; null stands for what was left out."""
     required = schema["required"]
+    schema["examples"] = [EXAMPLE]
     for name in schema["properties"].keys() & PARAMETERS.keys():
         known = PARAMETERS[name]
         schema["properties"][name] = known if name in required else or_null(known)
@@ -113,6 +118,7 @@ def constrain_edit(schema: Schema) -> None:
     """The same where an input image is required."""
     schema["required"] = [*schema["required"], "input_image"]
     constrain(schema)
+    schema["examples"] = [EXAMPLE | {"input_image": EXAMPLE_INPUT}]
     some = {"type": "array", "items": {"type": "string"}, "minItems": 1}
     schema["properties"]["input_image"] = PARAMETERS["input_image"] | {"anyOf": [{"type": "string"}, some]}
 

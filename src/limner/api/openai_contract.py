@@ -7,7 +7,7 @@ from typing import Literal, NotRequired, Required
 
 from typing_extensions import TypedDict
 
-from limner.api.constraints import PARAMETERS, Schema, one_of, or_null, text, whole
+from limner.api.constraints import EXAMPLE, EXAMPLE_INPUT, PARAMETERS, Schema, one_of, or_null, text, whole
 from limner.api.contract import IDEMPOTENCY_KEY, OpenAIProblem, events_of, promise
 from limner.api.openai_fields import ANIMATION, IDLE, MAX_N, MAX_PROMPT, OTHER_QUALITIES, QUALITIES
 from limner.wire import Background, OutputFormat, Quality
@@ -34,7 +34,7 @@ _FILE = {"type": "string", "format": "binary", "description": "PNG, JPEG or WebP
 _FAITHFUL = {"input_fidelity": PARAMETERS["input_fidelity"]}
 
 
-def _body(title: str, *required: str, **properties: Schema) -> Schema:
+def _body(title: str, *required: str, example: Schema, **properties: Schema) -> Schema:
     optional = {name: or_null(schema) for name, schema in _OPTIONAL.items()}
     never = {name: {"type": "null", "description": "Not made here."} for name in ANIMATION}
     known = {"prompt": _PROMPT, **optional, **never, **properties}
@@ -44,13 +44,15 @@ def _body(title: str, *required: str, **properties: Schema) -> Schema:
         "properties": known,
         "required": ["prompt", *required],
         "additionalProperties": False,
+        "examples": [example],
     }
 
 
-_GENERATION = _body("OpenAIGenerationBody")
+_GENERATION = _body("OpenAIGenerationBody", example=EXAMPLE)
 _EDIT = _body(
     "OpenAIEditBody",
     "images",
+    example=EXAMPLE | {"images": [{"image_url": EXAMPLE_INPUT}]},
     images={"type": "array", "items": _REFERENCE, "minItems": 1, "description": "The images to edit."},
     mask={"anyOf": [_REFERENCE, {"type": "null"}], "description": "Where to edit the first image: alpha 0."},
     input_fidelity=or_null(PARAMETERS["input_fidelity"]),

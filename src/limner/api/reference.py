@@ -5,6 +5,7 @@ secret, so it needs no key.
 """
 
 import html
+import json
 import re
 import warnings
 from collections.abc import Iterator
@@ -223,7 +224,10 @@ def _show(document: dict[str, Any]) -> Iterator[str]:
             yield f"<p>{html.escape(' '.join((operation['summary'], operation.get('description', ''))))}</p>"
             rows = [(one["name"], one["in"], one) for one in operation.get("parameters", [])]
             for content in operation.get("requestBody", {}).get("content", {}).values():
-                properties = follow(content["schema"]).get("properties", {})
+                body = follow(content["schema"])
+                properties = body.get("properties", {})
+                for example in body.get("examples", ()):
+                    yield f"<pre><code>{html.escape(json.dumps(example))}</code></pre>"
                 rows += [(name, "body", {"schema": schema, **schema}) for name, schema in properties.items()]
             if rows:
                 yield '<div class="table" tabindex="0"><table>'
