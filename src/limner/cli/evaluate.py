@@ -18,7 +18,10 @@ def register(app: typer.Typer) -> None:
         quality: Annotated[str, typer.Option(help="low, medium or high: the card's steps and guidance.")] = "medium",
         per_task: Annotated[int, typer.Option(min=1, help="Questions of each task.")] = 50,
         folder: Annotated[
-            Path, typer.Option(help="Where the judge and its renders are kept; made there at first, in ten minutes.")
+            Path,
+            typer.Option(
+                help="Where the judge and its renders are kept; made there at first, in a quarter of an hour."
+            ),
         ] = Path(".train/judge"),
         sheet: Annotated[
             Path | None, typer.Option(help="A PNG to write, with every picture and whether the judge was content.")

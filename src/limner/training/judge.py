@@ -39,7 +39,7 @@ FACINGS = ("left", "right")
 SUBJECT_ANSWERS = {"kind": (NOTHING, *KINDS), "colour": COLOURS, "size": SIZES, "facing": FACINGS}
 """Asked at each of the three positions. All but the kind are asked only where there is a subject."""
 SCENE_ANSWERS = {"place": (*PLACES, NO_PLACE), "time": TIMES, "weather": WEATHERS}
-STAGE = Stage(minutes=8, batch=48, rate=2e-3, muon_rate=4e-3, hold=0.3, average=0.995)
+STAGE = Stage(minutes=14, batch=48, rate=2e-3, muon_rate=4e-3, hold=0.3, average=0.995)
 RENDERS = 30_000
 HELD_OUT = 2_000
 HELD_OUT_SEED = 70_000_000
