@@ -179,8 +179,7 @@ async def test_hundreds_who_ask_in_the_same_moment_cost_one_look(database: Datab
         nonlocal looks
         looks += statement.startswith("SELECT")
 
-    async with database.read() as connection:
-        engine = connection.engine.sync_engine
+    engine = await database.read(lambda connection: connection.engine)
     _, text = await keys.create("ada", ("read",))
     sa.event.listen(engine, "before_cursor_execute", count)
     found = await asyncio.gather(*(gate.find_caller(f"Bearer {text}", "a") for _ in range(300)))

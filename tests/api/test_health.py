@@ -13,7 +13,6 @@ async def test_a_server_without_a_loaded_model_is_healthy(client: httpx2.AsyncCl
 
 
 async def test_a_server_without_a_database_is_not_ready(client: httpx2.AsyncClient, database: Database) -> None:
-    async with database.write() as connection:
-        await connection.exec_driver_sql("ALTER TABLE counters RENAME TO lost")
+    await database.write(lambda connection: connection.exec_driver_sql("ALTER TABLE counters RENAME TO lost"))
     answer = await client.get("/health/ready")
     assert answer.status_code in (500, 503)

@@ -47,9 +47,9 @@ def make(database: Database, store: Store, blobs: Blobs, submit: Submit) -> Make
         path = result_path(namespace, taken.id, "png")
         await blobs.put(path, b"0" * 1000)
         await store.finish("w", taken.id, taken.attempt, path, [])
-        async with database.write() as connection:
-            at = {"completed_at": time.time() - days * DAY}
-            await connection.execute(sa.update(generations).where(generations.c.id == queued.id).values(at))
+        ended = sa.update(generations).where(generations.c.id == queued.id)
+        ended = ended.values(completed_at=time.time() - days * DAY)
+        await database.write(lambda connection: connection.execute(ended))
         for digest in digests:
             age(blobs, shelves.digest_path(shelves.INPUTS, digest), days)
         age(blobs, path, days)
@@ -143,8 +143,9 @@ async def test_what_a_crash_left_between_row_and_file_goes_the_next_time(
     settings: Settings, database: Database, make: Make
 ) -> None:
     gone = await make(3, b"input")
-    async with database.write() as connection:
-        await connection.execute(sa.delete(generations).where(generations.c.id == gone.id))
+    await database.write(
+        lambda connection: connection.execute(sa.delete(generations).where(generations.c.id == gone.id))
+    )
     assert await run(settings, Rule(), yes=True) == (0, 2, 1000 + len(b"input"))
 
 
@@ -182,8 +183,9 @@ async def test_a_reader_of_old_events_is_told_that_the_image_is_gone(
     settings: Settings, database: Database, blobs: Blobs, store: Store, hints: Hints, make: Make
 ) -> None:
     gone, kept = await make(2), await make(0.5)
-    async with database.write() as connection:
-        await connection.execute(sa.text("UPDATE events SET created_at = created_at - 40000"))
+    await database.write(
+        lambda connection: connection.execute(sa.text("UPDATE events SET created_at = created_at - 40000"))
+    )
     await run(settings, OLD, yes=True)
     files = Files(Assets(database), blobs, settings)
     feed = Feed(EventLog(database), hints, store)

@@ -123,11 +123,8 @@ def explain(database: Database) -> Explain:
         sa.event.listen(sa.Engine, "before_cursor_execute", note)
         await call
         sa.event.remove(sa.Engine, "before_cursor_execute", note)
-        steps: list[str] = []
-        async with database.read() as connection:
-            for query, parameters in queries:
-                plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", parameters)).all()
-                steps += [row.detail for row in plan if "generations" in row.detail]
-        return steps
+        explained = [(f"EXPLAIN QUERY PLAN {query}", parameters) for query, parameters in queries]
+        plans = await database.read(lambda connection: [connection.exec_driver_sql(*each).all() for each in explained])
+        return [row.detail for plan in plans for row in plan if "generations" in row.detail]
 
     return explain

@@ -73,12 +73,10 @@ async def test_a_caller_who_gives_up_takes_nobody_along(store: Store, enqueue: E
 
 
 async def test_a_database_that_fails_tells_every_caller(database: Database, enqueue: Enqueue) -> None:
-    async with database.write() as connection:
-        await connection.exec_driver_sql("ALTER TABLE events RENAME TO lost")
+    await database.write(lambda connection: connection.exec_driver_sql("ALTER TABLE events RENAME TO lost"))
     outcomes = await asyncio.gather(*(enqueue() for _ in range(5)), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [StorageFailed] * 5
-    async with database.write() as connection:
-        await connection.exec_driver_sql("ALTER TABLE lost RENAME TO events")
+    await database.write(lambda connection: connection.exec_driver_sql("ALTER TABLE lost RENAME TO events"))
     assert len(await enqueue()) == 1
 
 
@@ -89,8 +87,7 @@ async def test_requests_at_once_cost_few_transactions(database: Database, enqueu
         nonlocal commits
         commits += 1
 
-    async with database.write() as connection:
-        engine = connection.engine.sync_engine
+    engine = await database.write(lambda connection: connection.engine)
     sa.event.listen(engine, "commit", count)
     await asyncio.gather(*(enqueue() for _ in range(100)))
     sa.event.remove(engine, "commit", count)

@@ -221,8 +221,7 @@ async def test_a_claim_among_many_reads_by_index_alone(database: Database, store
         if "generations" in statement and not statement.startswith("INSERT"):
             statements.append((statement, parameters))
 
-    async with database.write() as connection:
-        engine = connection.engine.sync_engine
+    engine = await database.write(lambda connection: connection.engine)
     sa.event.listen(engine, "before_cursor_execute", note)
     await claim(store)
     await enqueue()
@@ -234,12 +233,12 @@ async def test_a_claim_among_many_reads_by_index_alone(database: Database, store
     await store.cancel("a", queued.id)
     sa.event.remove(engine, "before_cursor_execute", note)
     assert len(statements) > 10
-    async with database.write() as connection:
-        for statement, parameters in statements:
-            plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)).all()
-            steps = [row.detail for row in plan if "generations" in row.detail]
-            assert steps
-            assert all("INDEX" in step or "PRIMARY KEY" in step for step in steps), (statement, steps)
+    explained = [(f"EXPLAIN QUERY PLAN {statement}", parameters) for statement, parameters in statements]
+    plans = await database.read(lambda connection: [connection.exec_driver_sql(*query).all() for query in explained])
+    for (statement, _), plan in zip(statements, plans, strict=True):
+        steps = [row.detail for row in plan if "generations" in row.detail]
+        assert steps
+        assert all("INDEX" in step or "PRIMARY KEY" in step for step in steps), (statement, steps)
 
 
 async def test_results_are_counted_without_reading_them(store: Store, explain: Explain) -> None:
@@ -249,8 +248,7 @@ async def test_results_are_counted_without_reading_them(store: Store, explain: E
 
 async def test_a_plan_is_stored_as_it_was_made(database: Database, store: Store, enqueue: Enqueue) -> None:
     [queued] = await enqueue()
-    async with database.read() as connection:
-        stored = (await connection.execute(sa.select(generations.c.plan))).scalar_one()
+    stored = await database.read(lambda connection: connection.execute(sa.select(generations.c.plan)).scalar_one())
     assert Plan.model_validate(stored) == queued.plan
 
 

@@ -125,8 +125,7 @@ async def test_lists_read_by_index_alone(database: Database, assets: Assets) -> 
     def note(_c: object, _u: object, statement: str, parameters: tuple[object, ...], *_: object) -> None:
         statements.append((statement, parameters))
 
-    async with database.read() as connection:
-        engine = connection.engine.sync_engine
+    engine = await database.read(lambda connection: connection.engine)
     sa.event.listen(engine, "before_cursor_execute", note)
     for revision in ("main", FIRST.commit_id):
         await assets.list_folder("local", "art", revision, "", offset=0, limit=100)
@@ -136,13 +135,13 @@ async def test_lists_read_by_index_alone(database: Database, assets: Assets) -> 
     sa.event.remove(engine, "before_cursor_execute", note)
     found = [statement for statement in statements if "FROM assets" in statement[0]]
     assert len(found) == 14
-    async with database.read() as connection:
-        for statement, parameters in found:
-            plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)).all()
-            steps = [row.detail for row in plan if "assets" in row.detail or "PRIMARY KEY" in row.detail]
-            assert steps
-            assert all(step.startswith("SEARCH") for step in steps), (statement, steps)
-            assert ("assets_commit" in "".join(steps)) == ("commit_id = ?" in statement), (statement, steps)
+    explained = [(f"EXPLAIN QUERY PLAN {statement}", parameters) for statement, parameters in found]
+    plans = await database.read(lambda connection: [connection.exec_driver_sql(*query).all() for query in explained])
+    for (statement, _), plan in zip(found, plans, strict=True):
+        steps = [row.detail for row in plan if "assets" in row.detail or "PRIMARY KEY" in row.detail]
+        assert steps
+        assert all(step.startswith("SEARCH") for step in steps), (statement, steps)
+        assert ("assets_commit" in "".join(steps)) == ("commit_id = ?" in statement), (statement, steps)
 
 
 def test_a_commit_changes_with_every_word_of_its_row() -> None:

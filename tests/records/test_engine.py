@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -27,28 +28,28 @@ from limner.records.schema import counters
 async def main(file):
     database = await Database.open(file)
     for i in range(20):
-        async with database.write() as connection:
-            row = {"namespace": f"n{i}", "last_event": 0, "first_event": 1, "next_turn": 0.0}
-            await connection.execute(sa.insert(counters).values(row))
+        row = {"namespace": f"n{i}", "last_event": 0, "first_event": 1, "next_turn": 0.0}
+        await database.write(lambda connection: connection.execute(sa.insert(counters).values(row)))
         print(i, flush=True)
-    async with database.write() as connection:
-        await connection.execute(sa.update(counters).values(last_event=99))
-        await connection.execute(sa.delete(counters).where(counters.c.namespace == "n3"))
+
+    def die(connection):
+        connection.execute(sa.update(counters).values(last_event=99))
+        connection.execute(sa.delete(counters).where(counters.c.namespace == "n3"))
         os._exit(9)
+
+    await database.write(die)
 
 asyncio.run(main(sys.argv[1]))
 """
 
 
 async def add(database: Database, namespace: str) -> None:
-    async with database.write() as connection:
-        row = {"namespace": namespace, "last_event": 0, "first_event": 1, "next_turn": 0.0}
-        await connection.execute(sa.insert(counters).values(row))
+    row = {"namespace": namespace, "last_event": 0, "first_event": 1, "next_turn": 0.0}
+    await database.write(lambda connection: connection.execute(sa.insert(counters).values(row)))
 
 
 async def names(database: Database) -> set[str]:
-    async with database.read() as connection:
-        return set((await connection.execute(sa.select(counters.c.namespace))).scalars())
+    return await database.read(lambda connection: set(connection.execute(sa.select(counters.c.namespace)).scalars()))
 
 
 def test_a_database_of_the_first_version_is_brought_up_to_date_with_what_it_holds(tmp_path: Path) -> None:
@@ -120,32 +121,39 @@ async def test_a_folder_that_is_missing_is_refused(tmp_path: Path) -> None:
 
 
 async def test_a_commit_is_on_disk_before_it_is_acknowledged(database: Database) -> None:
-    async with database.write() as connection:
-        pragmas = [
-            (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar_one()
-            for name in ("journal_mode", "synchronous")
-        ]
+    names = ("journal_mode", "synchronous")
+    pragmas = await database.write(
+        lambda connection: [connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in names]
+    )
     assert pragmas == ["wal", 2]
 
 
 async def test_an_error_undoes_the_whole_write(database: Database) -> None:
-    async def stumble() -> None:
-        async with database.write() as connection:
-            await connection.execute(sa.update(clock).values(turn=5))
-            raise KeyError
+    def stumble(connection: sa.Connection) -> None:
+        connection.execute(sa.update(clock).values(turn=5))
+        raise KeyError
 
     with pytest.raises(KeyError):
-        await stumble()
-    async with database.read() as connection:
-        assert (await connection.exec_driver_sql("SELECT turn FROM clock")).scalar_one() == 0
+        await database.write(stumble)
+    turn = await database.read(lambda connection: connection.exec_driver_sql("SELECT turn FROM clock").scalar_one())
+    assert turn == 0
 
 
 async def test_a_reader_sees_one_moment_and_never_waits_for_a_writer(database: Database) -> None:
-    async with database.read() as view:
-        before = (await view.execute(sa.select(sa.func.count()).select_from(counters))).scalar_one()
-        async with asyncio.timeout(10):
-            await add(database, "new")
-        assert (await view.execute(sa.select(sa.func.count()).select_from(counters))).scalar_one() == before
+    count = sa.select(sa.func.count()).select_from(counters)
+    began, written = threading.Event(), threading.Event()
+
+    def look(view: sa.Connection) -> tuple[int, int]:
+        before = view.execute(count).scalar_one()
+        began.set()
+        assert written.wait(10)
+        return before, view.execute(count).scalar_one()
+
+    looking = asyncio.create_task(database.read(look))
+    await asyncio.to_thread(began.wait, 10)
+    await add(database, "new")
+    written.set()
+    assert await looking == (0, 0)
     assert await names(database) == {"new"}
 
 
@@ -158,10 +166,12 @@ async def test_many_writers_in_two_pools_all_get_their_turn(database: Database, 
 
 async def test_callers_that_give_up_leave_no_lock_and_no_half(database: Database) -> None:
     async def add_pair(i: int) -> None:
-        async with database.write() as connection:
+        def insert(connection: sa.Connection) -> None:
             for name in (f"left {i}", f"right {i}"):
                 row = {"namespace": name, "last_event": 0, "first_event": 1, "next_turn": 0.0}
-                await connection.execute(sa.insert(counters).values(row))
+                connection.execute(sa.insert(counters).values(row))
+
+        await database.write(insert)
 
     for i in range(40):
         task = asyncio.create_task(add_pair(i))
@@ -175,9 +185,11 @@ async def test_callers_that_give_up_leave_no_lock_and_no_half(database: Database
 
 
 async def test_a_full_disk_is_an_error_and_not_a_wound(database: Database) -> None:
-    async with database.write() as connection:
-        pages = (await connection.exec_driver_sql("PRAGMA page_count")).scalar_one()
-        await connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 2}")
+    def nearly_full(connection: sa.Connection) -> None:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 2}")
+
+    await database.write(nearly_full)
 
     async def fill() -> None:
         for i in range(1000):
@@ -186,8 +198,7 @@ async def test_a_full_disk_is_an_error_and_not_a_wound(database: Database) -> No
     with pytest.raises(StorageFailed, match="full"):
         await fill()
     kept = await names(database)
-    async with database.write() as connection:
-        await connection.exec_driver_sql("PRAGMA max_page_count = 100000")
+    await database.write(lambda connection: connection.exec_driver_sql("PRAGMA max_page_count = 100000"))
     await add(database, "room again")
     assert await names(database) == kept | {"room again"}
 
@@ -202,9 +213,12 @@ async def test_a_process_that_dies_inside_a_transaction_loses_nothing_committed(
     assert await names(database) == {f"n{i}" for i in range(20)}
     async with asyncio.timeout(10):
         await add(database, "the next writer waits for nobody")
-    async with database.read() as connection:
-        assert set((await connection.execute(sa.select(counters.c.last_event))).scalars()) == {0}
-        assert (await connection.exec_driver_sql("PRAGMA integrity_check")).scalar_one() == "ok"
+
+    def check(connection: sa.Connection) -> None:
+        assert set(connection.execute(sa.select(counters.c.last_event)).scalars()) == {0}
+        assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
+
+    await database.read(check)
     await database.close()
 
 

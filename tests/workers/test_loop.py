@@ -243,7 +243,8 @@ async def test_a_worker_outlives_a_database_that_is_away(
 ) -> None:
     asked = await submit("steps=2")
     hidden = settings.data / "hidden"
-    await database.close()
+    for connections in (database._reader, database._writer):
+        connections.dispose()
     settings.database_file.rename(hidden)
     settings.database_file.mkdir()
     async with working(loop):

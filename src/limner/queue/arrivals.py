@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from limner.errors import CallerError, TooBusy
 from limner.queue import fair, idempotency
@@ -62,29 +61,30 @@ class Arrivals:
 
     async def _write(self, together: _Together) -> list[Outcome]:
         try:
-            async with self._database.write() as connection:
+            async with self._database.turn() as write:
                 self._next = None  # closed: who comes from now on is written next time
-                return await _insert(connection, together, self._clock.wall(), self._clock.steady())
+                now, steady = self._clock.wall(), self._clock.steady()
+                return await write(lambda connection: _insert(connection, together, now, steady))
         finally:
             if self._next is together:
                 self._next = None
 
 
-async def _insert(connection: AsyncConnection, together: _Together, now: float, steady: float) -> list[Outcome]:
+def _insert(connection: sa.Connection, together: _Together, now: float, steady: float) -> list[Outcome]:
     """Insert the rows and first events of all for whom there is room; the outcome of each.
 
     Deadlines are counted from `steady`.
     """
     waiting = sa.select(sa.func.count()).select_from(generations).where(in_state("queued"))
-    queued = (await connection.execute(waiting)).scalar_one()
+    queued = connection.execute(waiting).scalar_one()
     outcomes: list[Outcome] = []
     new: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
     for request, plans, max_queued in together.requests:
         if request.idempotency_key is not None:
             # Its twin may be in this very transaction, so what came before must be in the table.
-            await _flush(connection, new, now)
+            _flush(connection, new, now)
             try:
-                earlier = await idempotency.recall(
+                earlier = idempotency.recall(
                     connection, request.namespace, request.idempotency_key, request.fingerprint, now
                 )
             except CallerError as conflict:
@@ -102,21 +102,21 @@ async def _insert(connection: AsyncConnection, together: _Together, now: float, 
         cancel_at = None if after is None else steady + after
         rows = [_new_row(request, plan, request_id, now) | {"cancel_at": cancel_at} for plan in plans]
         if request.idempotency_key is not None:
-            await idempotency.keep(connection, request, [row["id"] for row in rows], now)
+            idempotency.keep(connection, request, [row["id"] for row in rows], now)
         new[request.namespace, request.priority] += rows
         outcomes.append([_generation(row) for row in rows])
-    await _flush(connection, new, now)
+    _flush(connection, new, now)
     return outcomes
 
 
-async def _flush(connection: AsyncConnection, new: dict[tuple[str, int], list[dict[str, Any]]], now: float) -> None:
+def _flush(connection: sa.Connection, new: dict[tuple[str, int], list[dict[str, Any]]], now: float) -> None:
     """Give the new rows their turns and write them and their first events."""
     for (namespace, priority), rows in sorted(new.items()):
-        turns = await fair.take_turns(connection, namespace, [row["cost"] for row in rows], priority)
+        turns = fair.take_turns(connection, namespace, [row["cost"] for row in rows], priority)
         for row, turn in zip(rows, turns, strict=True):
             row["turn"] = turn
-        await connection.execute(sa.insert(generations), rows)
-        await append(connection, [entry(_generation(row), "queued") for row in rows], now)
+        connection.execute(sa.insert(generations), rows)
+        append(connection, [entry(_generation(row), "queued") for row in rows], now)
     new.clear()
 
 

@@ -50,8 +50,7 @@ class Census:
         sizes = sa.union_all(*(_size(state) for state in LIVE)).subquery()
         found = sa.select(sizes.c.card, sizes.c.state, sizes.c.size, c.enqueued_at)
         found = found.join_from(sizes, generations, c.number == sizes.c.first)
-        async with self._database.read() as connection:
-            return [Standing(*row) for row in await connection.execute(found)]
+        return await self._database.read(lambda connection: [Standing(*row) for row in connection.execute(found)])
 
     async def ended(self) -> list[Ended]:
         """What has ended since the last call, each once; the first call only marks where the log stands."""
@@ -59,17 +58,21 @@ class Census:
         times = (c.enqueued_at, c.started_at, c.completed_at)
         news = sa.select(*columns, *times).join_from(events, generations, c.id == events.c.generation_id)
         news = news.where(events.c.kind.in_(ENDING)).order_by(events.c.id)
-        found: list[Ended] = []
-        async with self._looking, self._database.read() as connection:
-            logs = await connection.execute(sa.select(counters.c.namespace, counters.c.last_event))
+
+        def look(connection: sa.Connection) -> tuple[list[Ended], dict[str, int]]:
+            found: list[Ended] = []
+            logs = connection.execute(sa.select(counters.c.namespace, counters.c.last_event))
             newest = {row.namespace: row.last_event for row in logs}
             seen = newest if self._seen is None else self._seen
             for namespace, last in newest.items():
                 after = seen.get(namespace, 0)
                 if last > after:
-                    rows = await connection.execute(news.where(events.c.namespace == namespace, events.c.id > after))
+                    rows = connection.execute(news.where(events.c.namespace == namespace, events.c.id > after))
                     found += [Ended(*row) for row in rows]
-            self._seen = newest
+            return found, newest
+
+        async with self._looking:
+            found, self._seen = await self._database.read(look)
         return found
 
 

@@ -7,10 +7,10 @@ with an id from another database, is told of the gap.
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from limner.queue.clock import Clock
 from limner.records.engine import Database
@@ -48,21 +48,21 @@ def entry(row: sa.Row[*tuple[Any, ...]] | Generation, kind: EventKind, **more: A
     return Entry(row.namespace, row.id, kind, data)
 
 
-async def append(connection: AsyncConnection, entries: Sequence[Entry], created_at: float) -> None:
+def append(connection: sa.Connection, entries: Sequence[Entry], created_at: float) -> None:
     """Write the events in the transaction of `connection`; the namespaces' counter rows must exist."""
     next_ids = {}
     # In one order everywhere, so that two writers never wait for each other's counter row.
     for namespace, count in sorted(Counter(new.namespace for new in entries).items()):
         more = sa.update(counters).where(counters.c.namespace == namespace)
         more = more.values(last_event=counters.c.last_event + count)
-        last = (await connection.execute(more.returning(counters.c.last_event))).scalar_one()
+        last = connection.execute(more.returning(counters.c.last_event)).scalar_one()
         next_ids[namespace] = last - count + 1
     rows = []
     for new in entries:
         rows.append({"id": next_ids[new.namespace], "created_at": created_at, **new._asdict()})
         next_ids[new.namespace] += 1
     if rows:
-        await connection.execute(sa.insert(events), rows)
+        connection.execute(sa.insert(events), rows)
 
 
 class EventLog:
@@ -76,46 +76,49 @@ class EventLog:
         """Up to `limit` events with ids above `event_id`; 0 asks from the beginning."""
         counter = sa.select(counters.c.first_event, counters.c.last_event).where(counters.c.namespace == namespace)
         later = sa.select(events).where(events.c.namespace == namespace, events.c.id > event_id)
-        async with self._database.read() as connection:
-            found = (await connection.execute(counter)).one_or_none()
+
+        def look(connection: sa.Connection) -> Page:
+            found = connection.execute(counter).one_or_none()
             first, last = (found.first_event, found.last_event) if found else (1, 0)
             if event_id > last:
                 return Page([], True, last)
-            rows = (await connection.execute(later.order_by(events.c.id).limit(limit))).all()
-        page = [_event(row) for row in rows]
-        return Page(page, event_id + 1 < first, page[-1].id if page else max(event_id, first - 1))
+            page = [_event(row) for row in connection.execute(later.order_by(events.c.id).limit(limit))]
+            return Page(page, event_id + 1 < first, page[-1].id if page else max(event_id, first - 1))
+
+        return await self._database.read(look)
 
     async def last_before(self, namespace: str, seconds: float) -> int:
         """The id after which the events of the last `seconds` come; earlier ones too, where the clock was set back."""
         young = sa.and_(events.c.namespace == namespace, events.c.created_at >= self._clock.past(seconds))
         first = sa.select(sa.func.min(events.c.id)).where(young).scalar_subquery()
         before = sa.select(sa.func.coalesce(first - 1, counters.c.last_event)).where(counters.c.namespace == namespace)
-        async with self._database.read() as connection:
-            return int((await connection.execute(before)).scalar_one_or_none() or 0)
+        return await self._database.read(lambda connection: int(connection.execute(before).scalar_one_or_none() or 0))
 
     async def last_id(self, namespace: str) -> int:
         """Id of the newest event, 0 if there was none."""
         newest = sa.select(counters.c.last_event).where(counters.c.namespace == namespace)
-        async with self._database.read() as connection:
-            return int((await connection.execute(newest)).scalar_one_or_none() or 0)
+        return await self._database.read(lambda connection: int(connection.execute(newest).scalar_one_or_none() or 0))
 
     async def trim(self, seconds: float) -> int:
         """Drop the events older than `seconds` and move the horizon; returns how many went."""
         dropped = 0
         young = events.c.created_at >= self._clock.past(seconds)
-        async with self._database.read() as connection:
-            namespaces = (await connection.execute(sa.select(counters.c.namespace))).scalars().all()
+        namespaces = await self._database.read(
+            lambda connection: connection.execute(sa.select(counters.c.namespace)).scalars().all()
+        )
         for namespace in namespaces:
             of_namespace = events.c.namespace == namespace
             # A prefix by id, not all that look old: after a step of the wall clock the log must still have no holes.
             first = sa.select(sa.func.min(events.c.id)).where(of_namespace, young).scalar_subquery()
             horizon = sa.func.coalesce(first, counters.c.last_event + 1)
-            move = sa.update(counters).where(counters.c.namespace == namespace).values(first_event=horizon)
-            async with self._database.write() as connection:
-                kept = (await connection.execute(move.returning(counters.c.first_event))).scalar_one()
-                gone = await connection.execute(sa.delete(events).where(of_namespace, events.c.id < kept))
-                dropped += gone.rowcount
+            dropped += await self._database.write(partial(_trim, namespace, horizon))
         return dropped
+
+
+def _trim(namespace: str, horizon: sa.ColumnElement[int], connection: sa.Connection) -> int:
+    move = sa.update(counters).where(counters.c.namespace == namespace).values(first_event=horizon)
+    kept = connection.execute(move.returning(counters.c.first_event)).scalar_one()
+    return connection.execute(sa.delete(events).where(events.c.namespace == namespace, events.c.id < kept)).rowcount
 
 
 def _event(row: sa.Row[Any]) -> Event:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from limner.queue.states import in_state
 from limner.records.schema import clock, counters, generations
@@ -18,9 +17,7 @@ from limner.records.schema import clock, counters, generations
 c = generations.c
 
 
-async def take_turns(
-    connection: AsyncConnection, namespace: str, costs: Sequence[float], priority: int = 0
-) -> list[float]:
+def take_turns(connection: sa.Connection, namespace: str, costs: Sequence[float], priority: int = 0) -> list[float]:
     """The turns of new generations with these costs, charged to the namespace; makes its counter row.
 
     Those of its own that wait with a lower `priority` let them pass, each moving back by what the new ones cost. So
@@ -32,31 +29,31 @@ async def take_turns(
     now = sa.select(clock.c.turn).scalar_subquery()
     known = sa.select(counters.c.next_turn, now.label("now"), last.label("last"))
     known = known.where(counters.c.namespace == namespace).with_for_update(of=counters)
-    row = (await connection.execute(known)).one_or_none()
+    row = connection.execute(known).one_or_none()
     if row is None:
-        turn = (await connection.execute(sa.select(clock.c.turn))).scalar_one()
+        turn = connection.execute(sa.select(clock.c.turn)).scalar_one()
         first = {"namespace": namespace, "last_event": 0, "first_event": 1, "next_turn": turn}
-        await connection.execute(sa.insert(counters).values(first))
+        connection.execute(sa.insert(counters).values(first))
     else:
         turn = max(row.now, row.next_turn, row.last or row.now)
     end = turn + sum(costs)
-    await connection.execute(sa.update(counters).where(counters.c.namespace == namespace).values(next_turn=end))
+    connection.execute(sa.update(counters).where(counters.c.namespace == namespace).values(next_turn=end))
     before = sa.select(c.turn).where(waiting, c.priority >= priority).order_by(c.turn.desc()).limit(1)
     behind = sa.select(c.turn).where(waiting, c.priority < priority).order_by(c.turn).limit(1)
-    overtaken = (await connection.execute(behind)).scalar_one_or_none()
+    overtaken = connection.execute(behind).scalar_one_or_none()
     if overtaken is not None:
-        turn = max(overtaken, (await connection.execute(before)).scalar_one_or_none() or overtaken)
+        turn = max(overtaken, connection.execute(before).scalar_one_or_none() or overtaken)
         back = sa.update(generations).where(waiting, c.priority < priority).values(turn=c.turn + sum(costs))
-        await connection.execute(back)
+        connection.execute(back)
     return list(accumulate(costs, initial=turn))[:-1]
 
 
-async def refund(connection: AsyncConnection, namespace: str, cost: float) -> None:
+def refund(connection: sa.Connection, namespace: str, cost: float) -> None:
     """Give back the cost of a generation that was cancelled before it began."""
     less = counters.c.next_turn - cost
-    await connection.execute(sa.update(counters).where(counters.c.namespace == namespace).values(next_turn=less))
+    connection.execute(sa.update(counters).where(counters.c.namespace == namespace).values(next_turn=less))
 
 
-async def advance(connection: AsyncConnection, turn: float) -> None:
+def advance(connection: sa.Connection, turn: float) -> None:
     """Move the clock to the turn of a generation taken from the head; it never goes back."""
-    await connection.execute(sa.update(clock).where(clock.c.turn < turn).values(turn=turn))
+    connection.execute(sa.update(clock).where(clock.c.turn < turn).values(turn=turn))

@@ -52,19 +52,20 @@ class History:
     async def read(self) -> list[Past]:
         """Every generation in order of arrival, as of one moment."""
         plan = [c.plan[name] for name in ("output_format", "inputs", "mask")]
-        every = sa.select(c.number, c.id, c.namespace, c.state, c.completed_at, c.result_path, *plan)
-        async with self._database.read() as connection:
-            rows = await connection.stream(every.order_by(c.number))
+        every = sa.select(c.number, c.id, c.namespace, c.state, c.completed_at, c.result_path, *plan).order_by(c.number)
+
+        def look(connection: sa.Connection) -> list[Past]:
             return [
                 Past(number, id, namespace, state, at, path, kind, frozenset([*inputs, mask] if mask else inputs))
-                async for number, id, namespace, state, at, path, kind, inputs, mask in rows
+                for number, id, namespace, state, at, path, kind, inputs, mask in connection.execute(every)
             ]
+
+        return await self._database.read(look)
 
     async def remove(self, numbers: Sequence[int]) -> int:
         """Remove those of these that have ended, in one transaction; returns how many."""
         gone = sa.delete(generations).where(c.number.in_(numbers), c.state.in_(ENDED))
-        async with self._database.write() as connection:
-            return (await connection.execute(gone)).rowcount
+        return await self._database.write(lambda connection: connection.execute(gone).rowcount)
 
 
 def choose(past: Sequence[Past], sizes: Mapping[str, int], rule: Rule, now: float) -> list[Past]:

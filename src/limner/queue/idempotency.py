@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from limner.errors import Conflict
 from limner.records.schema import generations, idempotency
@@ -19,15 +18,13 @@ KEPT_SECONDS = 24 * 3600.0
 c = idempotency.c
 
 
-async def recall(
-    connection: AsyncConnection, namespace: str, key: str, fingerprint: str, now: float
-) -> list[sa.Row[Any]]:
+def recall(connection: sa.Connection, namespace: str, key: str, fingerprint: str, now: float) -> list[sa.Row[Any]]:
     """The generations that were queued under this key, in order; none if it is new, has expired or they are pruned.
 
     Conflict if the key came with another fingerprint.
     """
     known = sa.select(c.fingerprint, c.generation_ids).where(c.namespace == namespace, c.key == key)
-    row = (await connection.execute(known.where(c.created_at > now - KEPT_SECONDS))).one_or_none()
+    row = connection.execute(known.where(c.created_at > now - KEPT_SECONDS)).one_or_none()
     if row is None:
         return []
     if row.fingerprint != fingerprint:
@@ -36,15 +33,15 @@ async def recall(
             field="Idempotency-Key",
         )
     found = sa.select(generations).where(generations.c.namespace == namespace, generations.c.id.in_(row.generation_ids))
-    rows = list((await connection.execute(found.order_by(generations.c.number))).all())
+    rows = list(connection.execute(found.order_by(generations.c.number)).all())
     return rows if len(rows) == len(row.generation_ids) else []
 
 
-async def keep(connection: AsyncConnection, request: ImageRequest, ids: Sequence[str], now: float) -> None:
+def keep(connection: sa.Connection, request: ImageRequest, ids: Sequence[str], now: float) -> None:
     """Remember what was queued under the key of a request, and forget the keys that have expired."""
     same = sa.and_(c.namespace == request.namespace, c.key == request.idempotency_key)
-    await connection.execute(sa.delete(idempotency).where(sa.or_(c.created_at <= now - KEPT_SECONDS, same)))
-    await connection.execute(
+    connection.execute(sa.delete(idempotency).where(sa.or_(c.created_at <= now - KEPT_SECONDS, same)))
+    connection.execute(
         sa.insert(idempotency).values(
             namespace=request.namespace,
             key=request.idempotency_key,

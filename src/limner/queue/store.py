@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from limner.errors import Conflict, LeaseLost, LimnerError, NotFound
-from limner.queue import fair, idempotency
+from limner.errors import Conflict, LeaseLost, LimnerError
+from limner.queue import fair, idempotency, moves
 from limner.queue.arrivals import Arrivals
 from limner.queue.clock import Clock
 from limner.queue.events import append, entry
 from limner.queue.hints import Hints
+from limner.queue.moves import Row
 from limner.queue.states import LIVE, MAX_DEATHS, Requeue, in_state
 from limner.records.engine import Database
 from limner.records.schema import generations
@@ -29,7 +29,6 @@ LATE_MESSAGE = "The image was not ready within cancel_after_seconds."
 LATELY = 100
 """Newest generations whose pictures tell how long one takes."""
 
-Row = sa.Row[*tuple[Any, ...]]
 c = generations.c
 
 
@@ -59,14 +58,15 @@ class Store:
 
     async def recall(self, namespace: str, key: str, fingerprint: str) -> list[Generation]:
         """What was queued under this Idempotency-Key, none if it is new; Conflict if it came with something else."""
-        async with self._database.read() as connection:
-            rows = await idempotency.recall(connection, namespace, key, fingerprint, self._now())
+        now = self._now()
+        rows = await self._database.read(
+            lambda connection: idempotency.recall(connection, namespace, key, fingerprint, now)
+        )
         return [_generation(row) for row in rows]
 
     async def get(self, namespace: str, id: str) -> Generation:
         """The generation; NotFound if this namespace has none of that id."""
-        async with self._database.read() as connection:
-            return _generation(await _find_one(connection, namespace, id))
+        return _generation(await self._database.read(lambda connection: moves.find_one(connection, namespace, id)))
 
     async def find(
         self,
@@ -105,8 +105,9 @@ class Store:
         if not newest:
             return []
         found = sa.select(generations).where(c.number.in_(sa.union_all(*newest)))
-        async with self._database.read() as connection:
-            rows = (await connection.execute(found.order_by(c.number.desc()).limit(limit))).all()
+        rows = await self._database.read(
+            lambda connection: connection.execute(found.order_by(c.number.desc()).limit(limit)).all()
+        )
         return [_generation(row) for row in rows]
 
     async def list_results(self, namespace: str, *, offset: int, limit: int) -> tuple[list[Generation], int]:
@@ -114,28 +115,37 @@ class Store:
         made = sa.select(c.number).where(c.namespace == namespace, c.state == "succeeded", c.deleted_at.is_(None))
         page = made.order_by(c.number.desc()).offset(offset).limit(limit)
         shown = sa.select(generations).where(c.number.in_(page)).order_by(c.number.desc())
-        async with self._database.read() as connection:
-            total = (await connection.execute(sa.select(sa.func.count()).select_from(made.subquery()))).scalar_one()
-            rows = (await connection.execute(shown)).all()
+
+        def look(connection: sa.Connection) -> tuple[int, Sequence[Row]]:
+            total = connection.execute(sa.select(sa.func.count()).select_from(made.subquery())).scalar_one()
+            return total, connection.execute(shown).all()
+
+        total, rows = await self._database.read(look)
         return [_generation(row) for row in rows], total
 
     async def mark(self, namespace: str, id: str, *, favourite: bool) -> Generation:
         """Make it a favourite, or one no more. NotFound if this namespace has none of that id."""
         move = sa.update(generations).where(c.namespace == namespace, c.id == id).values(favourite=favourite)
-        async with self._database.write() as connection:
-            await connection.execute(move)
-            return _generation(await _find_one(connection, namespace, id))
+
+        def change(connection: sa.Connection) -> Row:
+            connection.execute(move)
+            return moves.find_one(connection, namespace, id)
+
+        return _generation(await self._database.write(change))
 
     async def discard(self, namespace: str, id: str) -> str | None:
         """Take what has ended out of all lists; the path of its picture, which no row names now. Else Conflict."""
         gone = sa.update(generations).where(c.id == id).values(deleted_at=self._now(), result_path=None)
-        async with self._database.write() as connection:
-            row = await _find_one(connection, namespace, id)
+
+        def change(connection: sa.Connection) -> str | None:
+            row = moves.find_one(connection, namespace, id)
             if row.state in LIVE:
                 raise Conflict("The generation has not ended; cancel it first.")
-            await connection.execute(gone)
-        path: str | None = row.result_path
-        return path
+            connection.execute(gone)
+            path: str | None = row.result_path
+            return path
+
+        return await self._database.write(change)
 
     async def outlook(self, generation: Generation, workers: int) -> Outlook:
         """How long a queued generation has to wait, if `workers` serve its card and pictures take as long as lately.
@@ -151,10 +161,12 @@ class Store:
         newest = sa.select(sa.func.max(c.number)).scalar_subquery()
         lately = sa.select(c.completed_at - c.started_at)
         lately = lately.where(c.number > newest - LATELY, in_state("succeeded"), c.card == card)
-        async with self._database.read() as connection:
-            position = (await connection.execute(ahead)).scalar_one()
-            before = position + (await connection.execute(running)).scalar_one()
-            seconds = (await connection.execute(lately)).scalars().all()
+
+        def look(connection: sa.Connection) -> tuple[int, int, Sequence[float]]:
+            position, more = (connection.execute(count).scalar_one() for count in (ahead, running))
+            return position, position + more, connection.execute(lately).scalars().all()
+
+        position, before, seconds = await self._database.read(look)
         if not seconds or not workers:
             return Outlook(position, None)
         # The median: the few pictures during which the wall clock was set seem to have taken hours, or less than none.
@@ -162,12 +174,15 @@ class Store:
 
     async def cancel(self, namespace: str, id: str) -> Generation:
         """Cancel a live generation; on one that has ended it has no effect. NotFound if there is none."""
-        async with self._database.write() as connection:
-            rows = await _cancel(connection, sa.and_(c.namespace == namespace, c.id == id), self._now())
-            if not rows:
-                return _generation(await _find_one(connection, namespace, id))
+        one = sa.and_(c.namespace == namespace, c.id == id)
+
+        def change(connection: sa.Connection) -> tuple[Sequence[Row], Row]:
+            rows = moves.cancel(connection, one, self._now())
+            return rows, rows[0] if rows else moves.find_one(connection, namespace, id)
+
+        rows, row = await self._database.write(change)
         self._tell_cancelled(rows)
-        return _generation(rows[0])
+        return _generation(row)
 
     async def cancel_late(self) -> float | None:
         """Cancel what has not ended by its deadline; returns the seconds until the next one, if there is one."""
@@ -176,12 +191,18 @@ class Store:
         # The condition of the partial index, literally.
         live = sa.and_(c.cancel_at.is_not(None), c.completed_at.is_(None))
         first = sa.select(sa.func.min(c.cancel_at)).where(live)
-        async with self._database.read() as connection:
-            soonest: float | None = (await connection.execute(first)).scalar_one()
+
+        def soonest_of(connection: sa.Connection) -> float | None:
+            soonest: float | None = connection.execute(first).scalar_one()
+            return soonest
+
+        def change(connection: sa.Connection) -> tuple[Sequence[Row], float | None]:
+            rows = moves.cancel(connection, sa.and_(live, c.cancel_at <= now), self._now(), LATE_MESSAGE)
+            return rows, soonest_of(connection)
+
+        soonest = await self._database.read(soonest_of)
         if soonest is not None and soonest <= now:
-            async with self._database.write() as connection:
-                rows = await _cancel(connection, sa.and_(live, c.cancel_at <= now), self._now(), LATE_MESSAGE)
-                soonest = (await connection.execute(first)).scalar_one()
+            rows, soonest = await self._database.write(change)
             self._tell_cancelled(rows)
         return None if soonest is None else max(0.0, soonest - now)
 
@@ -190,17 +211,27 @@ class Store:
 
         One that must run alone comes alone, and only to a worker that holds nothing else.
         """
-        async with self._database.write() as connection:
-            held = (await connection.execute(_held(worker).with_only_columns(c.alone))).scalars().all()
-            heads = [await _head(connection, c.card == card) for card in cards]
-            head = min((row for row in heads if row is not None), key=_order, default=None)
+
+        def find_head(connection: sa.Connection) -> Row | None:
+            heads = [moves.head(connection, c.card == card) for card in cards]
+            return min((row for row in heads if row is not None), key=moves.order, default=None)
+
+        def change(connection: sa.Connection) -> list[Row]:
+            held = connection.execute(moves.held(worker).with_only_columns(c.alone)).scalars().all()
+            head = find_head(connection)
             if head is None or True in held or (head.alone and held):
                 return []
             numbers = [head.number]
             if not head.alone and max_batch > 1:
-                numbers = await _mates(connection, head, max_batch)
-            rows = await self._take(connection, worker, numbers, lease_seconds)
-            await fair.advance(connection, head.turn)
+                numbers = moves.mates(connection, head, max_batch)
+            rows = self._take(connection, worker, numbers, lease_seconds)
+            fair.advance(connection, head.turn)
+            return rows
+
+        # Most looks find nothing, and those must not stand in the way of who writes.
+        if await self._database.read(find_head) is None:
+            return []
+        rows = await self._database.write(change)
         self._tell(rows)
         return [_generation(row) for row in rows]
 
@@ -211,37 +242,44 @@ class Store:
         equal requests never keeps others waiting.
         """
         same = sa.and_(c.batch_key == batch_key, c.alone.is_(False))
-        async with self._database.write() as connection:
-            held = (await connection.execute(_held(worker).with_only_columns(c.alone, c.card, c.batch_key))).all()
+
+        def change(connection: sa.Connection) -> list[Row]:
+            held = connection.execute(moves.held(worker).with_only_columns(c.alone, c.card, c.batch_key)).all()
             cards = {row.card for row in held if row.batch_key == batch_key}
             if room < 1 or len(cards) != 1 or any(row.alone for row in held):
                 return []
             card = c.card == cards.pop()
-            other = await _head(connection, card, sa.not_(same))
+            other = moves.head(connection, card, sa.not_(same))
             queue = sa.select(c.number, c.turn).where(in_state("queued"), card, same).order_by(c.turn, c.number)
             if other is not None:
                 queue = queue.where(
                     sa.tuple_(c.turn, c.number) < sa.tuple_(sa.literal(other.turn), sa.literal(other.number))
                 )
-            mates = (await connection.execute(queue.limit(room).with_for_update(skip_locked=True))).all()
+            mates = connection.execute(queue.limit(room).with_for_update(skip_locked=True)).all()
             if not mates:
                 return []
-            rows = await self._take(connection, worker, [row.number for row in mates], lease_seconds)
-            await fair.advance(connection, mates[-1].turn)
+            rows = self._take(connection, worker, [row.number for row in mates], lease_seconds)
+            fair.advance(connection, mates[-1].turn)
+            return rows
+
+        rows = await self._database.write(change)
         self._tell(rows)
         return [_generation(row) for row in rows]
 
     async def heartbeat(self, worker: str, lease_seconds: float) -> set[str]:
         """Renew the leases of what this worker still holds; returns those ids."""
         renew = sa.update(generations).where(c.worker == worker, in_state("processing"))
-        async with self._database.write() as connection:
-            renew = renew.values(self._lease(lease_seconds))
-            return set((await connection.execute(renew.returning(c.id))).scalars())
+
+        def change(connection: sa.Connection) -> set[str]:
+            leased = renew.values(self._lease(lease_seconds))
+            return set(connection.execute(leased.returning(c.id)).scalars())
+
+        return await self._database.write(change)
 
     async def held(self, worker: str) -> set[str]:
         """Ids of what this worker still holds; renews nothing and writes nothing."""
-        async with self._database.read() as connection:
-            return set((await connection.execute(_held(worker).with_only_columns(c.id))).scalars())
+        ids = moves.held(worker).with_only_columns(c.id)
+        return await self._database.read(lambda connection: set(connection.execute(ids).scalars()))
 
     async def finish(self, worker: str, id: str, attempt: int, result_path: str, warnings: Sequence[str]) -> None:
         """The image is stored at `result_path` of the blob store; LeaseLost if the attempt is not the worker's now."""
@@ -273,31 +311,33 @@ class Store:
         Only for a worker that died while its supervisor lived; returns how many it held.
         """
         now = self._now()
-        last = _held_move(worker, c.deaths + 1 >= MAX_DEATHS).values(
+        last = moves.held_move(worker, c.deaths + 1 >= MAX_DEATHS).values(
             state="failed",
             deaths=c.deaths + 1,
             completed_at=now,
             error_code="engine_failed",
             error_message=DIED_MESSAGE,
         )
-        again = _held_move(worker).values(_QUEUED_AGAIN | {"deaths": c.deaths + 1, "alone": True})
-        async with self._database.write() as connection:
-            failed = (await connection.execute(last.returning(generations))).all()
-            queued = (await connection.execute(again.returning(generations))).all()
+        again = moves.held_move(worker).values(moves.QUEUED_AGAIN | {"deaths": c.deaths + 1, "alone": True})
+
+        def change(connection: sa.Connection) -> tuple[Sequence[Row], Sequence[Row]]:
+            failed = connection.execute(last.returning(generations)).all()
+            queued = connection.execute(again.returning(generations)).all()
             entries = [entry(row, "failed") for row in failed]
-            await append(connection, entries + [entry(row, "requeued", reason="died") for row in queued], now)
+            append(connection, entries + [entry(row, "requeued", reason="died") for row in queued], now)
+            return failed, queued
+
+        failed, queued = await self._database.write(change)
         self._tell([*failed, *queued], wake=bool(queued))
         return len(failed) + len(queued)
 
-    async def _take(
-        self, connection: AsyncConnection, worker: str, numbers: Sequence[int], lease_seconds: float
-    ) -> list[Row]:
+    def _take(self, connection: sa.Connection, worker: str, numbers: Sequence[int], lease_seconds: float) -> list[Row]:
         now = self._now()
         move = sa.update(generations).where(c.number.in_(numbers), in_state("queued"))
         values = {"state": "processing", "worker": worker, "attempt": c.attempt + 1, "started_at": now}
         leased = move.values(values | self._lease(lease_seconds)).returning(generations)
-        rows = sorted((await connection.execute(leased)).all(), key=_order)
-        await append(connection, [entry(row, "started") for row in rows], now)
+        rows = sorted(connection.execute(leased).all(), key=moves.order)
+        append(connection, [entry(row, "started") for row in rows], now)
         return rows
 
     def _lease(self, seconds: float) -> dict[str, float]:
@@ -307,19 +347,26 @@ class Store:
 
     async def _end(self, worker: str, id: str, attempt: int, values: dict[str, Any]) -> None:
         now = self._now()
-        move = _held_move(worker, c.id == id, c.attempt == attempt).values(values | {"completed_at": now})
-        async with self._database.write() as connection:
-            row = (await connection.execute(move.returning(generations))).one_or_none()
+        move = moves.held_move(worker, c.id == id, c.attempt == attempt).values(values | {"completed_at": now})
+
+        def change(connection: sa.Connection) -> Row:
+            row = connection.execute(move.returning(generations)).one_or_none()
             if row is None:
                 raise LeaseLost("The generation was cancelled, or another worker has it now.")
-            await append(connection, [entry(row, values["state"])], now)
-        self._tell([row])
+            append(connection, [entry(row, values["state"])], now)
+            return row
+
+        self._tell([await self._database.write(change)])
 
     async def _requeue(self, whose: sa.ColumnElement[bool], reason: Requeue) -> int:
-        move = sa.update(generations).where(in_state("processing"), whose).values(_QUEUED_AGAIN)
-        async with self._database.write() as connection:
-            rows = (await connection.execute(move.returning(generations))).all()
-            await append(connection, [entry(row, "requeued", reason=reason) for row in rows], self._now())
+        move = sa.update(generations).where(in_state("processing"), whose).values(moves.QUEUED_AGAIN)
+
+        def change(connection: sa.Connection) -> Sequence[Row]:
+            rows = connection.execute(move.returning(generations)).all()
+            append(connection, [entry(row, "requeued", reason=reason) for row in rows], self._now())
+            return rows
+
+        rows = await self._database.write(change)
         self._tell(rows, wake=bool(rows))
         return len(rows)
 
@@ -333,58 +380,6 @@ class Store:
             self._hints.event(namespace)
         if wake:
             self._hints.wake()
-
-
-_QUEUED_AGAIN = {"state": "queued", "worker": None, "leased_at": None, "lease_until": None, "started_at": None}
-"""It keeps its turn, so it comes before all that arrived later."""
-
-
-def _held(worker: str) -> sa.Select[Any]:
-    return sa.select(generations).where(c.worker == worker, in_state("processing"))
-
-
-def _held_move(worker: str, *conditions: sa.ColumnElement[bool]) -> sa.Update:
-    return sa.update(generations).where(c.worker == worker, in_state("processing"), *conditions)
-
-
-async def _cancel(
-    connection: AsyncConnection, which: sa.ColumnElement[bool], now: float, why: str | None = None
-) -> Sequence[Row]:
-    """Cancel those of `which` that have not ended."""
-    live = sa.or_(in_state("queued"), in_state("processing"))
-    move = sa.update(generations).where(which, live).values(state="cancelled", completed_at=now, error_message=why)
-    rows: Sequence[Row] = (await connection.execute(move.returning(generations))).all()
-    waited = [row for row in rows if row.started_at is None]
-    for namespace in sorted({row.namespace for row in waited}):
-        await fair.refund(connection, namespace, sum(row.cost for row in waited if row.namespace == namespace))
-    await append(connection, [entry(row, "cancelled") for row in rows], now)
-    return rows
-
-
-async def _head(connection: AsyncConnection, *conditions: sa.ColumnElement[bool]) -> Row | None:
-    head = sa.select(c.number, c.turn, c.card, c.batch_key, c.alone).where(in_state("queued"), *conditions)
-    head = head.order_by(c.turn, c.number).limit(1).with_for_update(skip_locked=True)
-    rows: list[Row] = list((await connection.execute(head)).all())
-    return rows[0] if rows else None
-
-
-async def _mates(connection: AsyncConnection, head: Row, max_batch: int) -> list[int]:
-    """Numbers of the head and of those that may share its batch."""
-    same = sa.and_(c.card == head.card, c.batch_key == head.batch_key, c.alone.is_(False))
-    mates = sa.select(c.number).where(in_state("queued"), same).order_by(c.turn, c.number).limit(max_batch)
-    return list((await connection.execute(mates.with_for_update(skip_locked=True))).scalars())
-
-
-async def _find_one(connection: AsyncConnection, namespace: str, id: str) -> Row:
-    one = sa.select(generations).where(c.namespace == namespace, c.id == id)
-    row = (await connection.execute(one)).one_or_none()
-    if row is None:
-        raise NotFound(f"Generation not found: {id[:64]}")
-    return row
-
-
-def _order(row: Row) -> tuple[float, int]:
-    return (row.turn, row.number)
 
 
 def _generation(row: Row) -> Generation:

@@ -6,6 +6,7 @@ row of each path is what stands there at a revision, and a folder is there while
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -62,22 +63,23 @@ class Assets:
     async def add(self, files: list[Asset]) -> None:
         """Add rows for files whose bytes are stored already, all or none."""
         rows = [{**asdict(file), "commit_id": file.commit_id} for file in files]
-        async with self._database.write() as connection:
-            await connection.execute(sa.insert(assets), rows)
+        await self._database.write(lambda connection: connection.execute(sa.insert(assets), rows))
 
     async def find(self, namespace: str, repo: str, revision: str, path: str) -> Asset:
         """The file that stands at `path` at a revision; NotFound if none does."""
         query = sa.select(*_COLUMNS).where(*_rows(namespace, repo, revision), c.path == path)
-        async with self._database.read() as connection:
-            row = (await connection.execute(query.order_by(c.number.desc()).limit(1))).first()
+        row = await self._database.read(
+            lambda connection: connection.execute(query.order_by(c.number.desc()).limit(1)).first()
+        )
         if row is None:
             raise NotFound(f"there is no file {path} at {revision} in {namespace}/{repo}")
         return Asset(*row)
 
     async def digests(self) -> set[str]:
         """Digests of all bytes that a row names."""
-        async with self._database.read() as connection:
-            return set((await connection.execute(sa.select(c.digest).distinct())).scalars())
+        return await self._database.read(
+            lambda connection: set(connection.execute(sa.select(c.digest).distinct()).scalars())
+        )
 
     async def list_folder(
         self, namespace: str, repo: str, revision: str, folder: str, *, offset: int, limit: int
@@ -96,9 +98,8 @@ class Assets:
         entries = sa.select(is_dir, name, sa.func.max(c.number).label("number")).where(*rows).group_by(is_dir, name)
         page = entries.order_by(is_dir.desc(), name).offset(offset).limit(limit).subquery()
         shown = sa.select(page.c.name, page.c.is_dir, *_COLUMNS).join_from(page, assets, c.number == page.c.number)
-        async with self._database.read() as connection:
-            total = (await connection.execute(_count(entries))).scalar_one()
-            found = (await connection.execute(shown.order_by(page.c.is_dir.desc(), page.c.name))).all()
+        ordered = shown.order_by(page.c.is_dir.desc(), page.c.name)
+        total, found = await self._database.read(lambda connection: _page(connection, entries, ordered))
         if total == 0:
             raise NotFound(f"there is no folder {folder or '/'} at {revision} in {namespace}/{repo}")
         return [Entry(name, is_dir, Asset(*row)) for name, is_dir, *row in found], total
@@ -110,9 +111,7 @@ class Assets:
         numbers = sa.select(c.number).where(*_rows(namespace, repo, revision))
         page = numbers.order_by(c.number.desc()).offset(offset).limit(limit)
         shown = sa.select(*_COLUMNS).where(c.number.in_(page)).order_by(c.number.desc())
-        async with self._database.read() as connection:
-            total = (await connection.execute(_count(numbers))).scalar_one()
-            found = (await connection.execute(shown)).all()
+        total, found = await self._database.read(lambda connection: _page(connection, numbers, shown))
         if total == 0:
             raise NotFound(f"there is no branch or commit {revision} in {namespace}/{repo}")
         return [Asset(*row) for row in found], total
@@ -131,5 +130,7 @@ def _rows(namespace: str, repo: str, revision: str) -> list[sa.ColumnElement[boo
     return rows
 
 
-def _count(rows: sa.Select[Any]) -> sa.Select[int]:
-    return sa.select(sa.func.count()).select_from(rows.subquery())
+def _page(connection: sa.Connection, rows: sa.Select[Any], shown: sa.Select[Any]) -> tuple[int, Sequence[Any]]:
+    """How many rows there are in all, and those shown."""
+    total = connection.execute(sa.select(sa.func.count()).select_from(rows.subquery())).scalar_one()
+    return total, connection.execute(shown).all()

@@ -29,13 +29,17 @@ class Deployments:
     async def order(self, card: str, wanted: Wanted) -> None:
         """Replace the order for this card, even by an equal one."""
         newest = sa.select(sa.func.coalesce(sa.func.max(c.order), 0) + 1).scalar_subquery()
-        async with self._database.write() as connection:
-            number = (await connection.execute(sa.select(newest))).scalar_one()
-            await connection.execute(sa.delete(deployments).where(c.card == card))
-            await connection.execute(sa.insert(deployments).values(card=card, wanted=wanted, order=number))
+
+        def change(connection: sa.Connection) -> None:
+            number = connection.execute(sa.select(newest)).scalar_one()
+            connection.execute(sa.delete(deployments).where(c.card == card))
+            connection.execute(sa.insert(deployments).values(card=card, wanted=wanted, order=number))
+
+        await self._database.write(change)
 
     async def orders(self) -> list[Order]:
         """The latest order of every card that ever had one, oldest first."""
-        async with self._database.read() as connection:
-            rows = (await connection.execute(sa.select(c.card, c.wanted, c.order).order_by(c.order))).all()
+        rows = await self._database.read(
+            lambda connection: connection.execute(sa.select(c.card, c.wanted, c.order).order_by(c.order)).all()
+        )
         return [Order(*row) for row in rows]

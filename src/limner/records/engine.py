@@ -1,16 +1,18 @@
-"""Opens the database: one writer connection, a few readers, everything a commit promises on disk. It knows no table.
+"""Opens the database: one writer thread, a few readers, everything a commit promises on disk. It knows no table.
 
-SQLite runs in WAL with synchronous=FULL, so that what was acknowledged outlives a power cut. A write begins with BEGIN
-IMMEDIATE: writers of this process queue for the one writer connection, those of other processes wait in SQLite's busy
+SQLite runs in WAL with synchronous=FULL, so that what was acknowledged outlives a power cut. A transaction is a plain
+function that a thread runs as a whole: the event loop hands over once and never waits for a statement. A write begins
+with BEGIN IMMEDIATE: writers of this process queue for the one thread, those of other processes wait in SQLite's busy
 handler, and a caller sees neither.
 """
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 from alembic import command
@@ -18,22 +20,32 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
-from sqlalchemy.exc import TimeoutError as NoConnectionFree
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from limner.errors import DiskFull, StorageFailed
+
+T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 30_000
 READERS = 4
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-class Database:
-    """One open database. `open` makes it, `close` must end it (each connection owns a thread)."""
+class Write(Protocol):
+    """Runs one transaction while its caller has the writer's turn."""
 
-    def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
+    def __call__(self, work: Callable[[sa.Connection], T]) -> Awaitable[T]:
+        """What `work` returns, on disk."""
+        ...
+
+
+class Database:
+    """One open database. `open` makes it, `close` must end it (its threads and connections)."""
+
+    def __init__(self, writer: sa.Engine, reader: sa.Engine) -> None:
         self._writer = writer
         self._reader = reader
+        self._writer_thread = ThreadPoolExecutor(1, "limner-writer")
+        self._reader_threads = ThreadPoolExecutor(READERS, "limner-reader")
         self._writing = asyncio.Lock()
 
     @classmethod
@@ -45,28 +57,42 @@ class Database:
                 raise StorageFailed("The database is not of this Limner's revision. Start its server first.")
         return cls(_connect(path, "BEGIN IMMEDIATE", 1), _connect(path, "BEGIN", READERS))
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """One consistent view; StorageFailed if the database cannot be read."""
-        try:
-            async with self._reader.connect() as connection:
-                yield connection
-        except (DBAPIError, NoConnectionFree) as error:
-            raise _explain(error) from error
+    async def read(self, work: Callable[[sa.Connection], T]) -> T:
+        """What `work` finds in one consistent view; StorageFailed if the database cannot be read."""
+
+        def look() -> T:
+            with _explained(), self._reader.connect() as connection:
+                return work(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._reader_threads, look)
+
+    async def write(self, work: Callable[[sa.Connection], T]) -> T:
+        """One transaction: on disk when this returns, undone by any error in `work`; StorageFailed if it cannot be.
+
+        A caller that gives up meanwhile does not stop it: it ends as a whole, one way or the other.
+        """
+        async with self.turn() as write:
+            return await write(work)
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction: on disk after the block, undone by any error in it; StorageFailed if it cannot be."""
-        try:
-            async with self._writing, self._writer.begin() as connection:
-                yield connection
-        except (DBAPIError, NoConnectionFree) as error:
-            raise _explain(error) from error
+    async def turn(self) -> AsyncIterator[Write]:
+        """The writer's next turn, for who must know when it has come: until then others write."""
+        async with self._writing:
+            yield self._write
+
+    async def _write(self, work: Callable[[sa.Connection], T]) -> T:
+        def transaction() -> T:
+            with _explained(), self._writer.begin() as connection:
+                return work(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._writer_thread, transaction)
 
     async def close(self) -> None:
-        """Close every connection."""
-        await self._reader.dispose()
-        await self._writer.dispose()
+        """End what still runs, every thread and every connection."""
+        for threads in (self._reader_threads, self._writer_thread):
+            await asyncio.to_thread(threads.shutdown)
+        self._reader.dispose()
+        self._writer.dispose()
 
 
 def migrate(path: str | Path) -> None:
@@ -108,23 +134,21 @@ def _open_plainly(path: str | Path, begin: str) -> Iterator[sa.Connection]:
     engine = sa.create_engine(url, connect_args={"isolation_level": None})
     _prepare(engine, begin)
     try:
-        with engine.begin() as connection:
+        with _explained(), engine.begin() as connection:
             yield connection
-    except DBAPIError as error:
-        raise _explain(error) from error
     finally:
         engine.dispose()
 
 
-def _connect(path: str | Path, begin: str, size: int) -> AsyncEngine:
-    engine = create_async_engine(
-        sa.URL.create("sqlite+aiosqlite", database=str(path)),
-        connect_args={"isolation_level": None},
+def _connect(path: str | Path, begin: str, size: int) -> sa.Engine:
+    """An engine whose connections are as many as the threads that use them."""
+    engine = sa.create_engine(
+        sa.URL.create("sqlite", database=str(path)),
+        connect_args={"isolation_level": None, "check_same_thread": False},
         pool_size=size,
         max_overflow=0,
-        pool_timeout=BUSY_TIMEOUT_MS / 1000,
     )
-    _prepare(engine.sync_engine, begin)
+    _prepare(engine, begin)
     return engine
 
 
@@ -144,12 +168,14 @@ def _prepare(engine: sa.Engine, begin: str) -> None:
     sa.event.listen(engine, "begin", begun)
 
 
-def _explain(error: DBAPIError | NoConnectionFree) -> Exception:
-    """What a caller may see; a wrong statement stays what it is, since it is our own mistake."""
-    if isinstance(error, NoConnectionFree):
-        return StorageFailed("The database has too many readers at the moment.")
-    if isinstance(error, IntegrityError | ProgrammingError | DataError):
-        return error
-    if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-        return DiskFull()
-    return StorageFailed(f"The database cannot be used: {error.orig}.")
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Errors as a caller may see them; a wrong statement stays what it is, since it is our own mistake."""
+    try:
+        yield
+    except (IntegrityError, ProgrammingError, DataError):
+        raise
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            raise DiskFull from error
+        raise StorageFailed(f"The database cannot be used: {error.orig}.") from error

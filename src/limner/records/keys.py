@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 
@@ -75,22 +75,21 @@ class Keys:
         granted = tuple(scope for scope in SCOPES if scope in scopes)
         key = Key(id, name, namespace, granted, now, expires_at, None)
         row = {**vars(key), "scopes": list(granted), "digest": digest(text)}
-        async with self._database.write() as connection:
-            await connection.execute(sa.insert(keys).values(row))
+        await self._database.write(lambda connection: connection.execute(sa.insert(keys).values(row)))
         return key, text
 
     async def list(self) -> list[Key]:
         """Every key there ever was, newest first."""
-        async with self._database.read() as connection:
-            rows = (await connection.execute(sa.select(keys).order_by(keys.c.created_at.desc(), keys.c.id))).all()
+        rows = await self._database.read(
+            lambda connection: connection.execute(sa.select(keys).order_by(keys.c.created_at.desc(), keys.c.id)).all()
+        )
         return [_key(row) for row in rows]
 
     async def revoke(self, id: str) -> Key:
         """End a key; one that is revoked already keeps its time. NotFound if there is none of that id."""
         once = sa.func.coalesce(keys.c.revoked_at, self._now())
         move = sa.update(keys).where(keys.c.id == id).values(revoked_at=once).returning(keys)
-        async with self._database.write() as connection:
-            row = (await connection.execute(move)).one_or_none()
+        row = await self._database.write(lambda connection: connection.execute(move).one_or_none())
         if row is None:
             raise NotFound(f"There is no key {id[:40]!a}; `limner keys list` shows them.")
         return _key(row)
@@ -101,9 +100,7 @@ class Keys:
         Digests are compared in constant time, and an unknown id costs the same comparison.
         """
         parts = _KEY.fullmatch(text)
-        async with self._database.read() as connection:
-            query = sa.select(keys).where(keys.c.id == (parts[1] if parts else ""))
-            row = (await connection.execute(query)).one_or_none()
+        row = await self._read(parts[1] if parts else "")
         same = hmac.compare_digest(digest(text), row.digest if row is not None else "0" * 64)
         if row is None or not same or not _key(row).is_live(self._now()):
             raise Unauthenticated("The key is not known, has expired or was revoked.")
@@ -111,16 +108,20 @@ class Keys:
 
     async def get(self, id: str) -> Key:
         """The live key of this id, for who has shown its text before; Unauthenticated if there is none."""
-        async with self._database.read() as connection:
-            row = (await connection.execute(sa.select(keys).where(keys.c.id == id))).one_or_none()
+        row = await self._read(id)
         if row is None or not _key(row).is_live(self._now()):
             raise Unauthenticated("The key of this session has expired or was revoked.")
         return _key(row)
 
+    async def _read(self, id: str) -> sa.Row[Any] | None:
+        one = sa.select(keys).where(keys.c.id == id)
+        return await self._database.read(lambda connection: connection.execute(one).one_or_none())
+
     async def are_any(self) -> bool:
         """Whether a key was ever made: then keyless use is over, even if none is live."""
-        async with self._database.read() as connection:
-            return (await connection.execute(sa.select(keys.c.id).limit(1))).one_or_none() is not None
+        return await self._database.read(
+            lambda connection: connection.execute(sa.select(keys.c.id).limit(1)).one_or_none() is not None
+        )
 
 
 def digest(text: str) -> str:
