@@ -164,24 +164,37 @@ async def test_many_writers_in_two_pools_all_get_their_turn(database: Database, 
     assert await names(database) == {f"n{i}" for i in range(100)}
 
 
-async def test_callers_that_give_up_leave_no_lock_and_no_half(database: Database) -> None:
-    async def add_pair(i: int) -> None:
-        def insert(connection: sa.Connection) -> None:
-            for name in (f"left {i}", f"right {i}"):
-                row = {"namespace": name, "last_event": 0, "first_event": 1, "next_turn": 0.0}
-                connection.execute(sa.insert(counters).values(row))
+async def test_a_caller_that_gives_up_in_mid_transaction_leaves_no_lock_and_no_half(database: Database) -> None:
+    halfway, resumed = threading.Event(), threading.Event()
 
-        await database.write(insert)
+    def insert_pair(connection: sa.Connection) -> None:
+        for name in ("left", "right"):
+            row = {"namespace": name, "last_event": 0, "first_event": 1, "next_turn": 0.0}
+            connection.execute(sa.insert(counters).values(row))
+            halfway.set()
+            assert resumed.wait(10)
 
-    for i in range(40):
-        task = asyncio.create_task(add_pair(i))
-        await asyncio.sleep(i / 4000)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    task = asyncio.create_task(database.write(insert_pair))
+    await asyncio.to_thread(halfway.wait, 10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await names(database) == set()
+    resumed.set()
     async with asyncio.timeout(10):
-        await add_pair(99)
-    found = await names(database)
-    assert {name.replace("left", "right") for name in found} == {name for name in found if "right" in name}
+        await add(database, "next")
+    assert await names(database) == {"left", "right", "next"}
+
+
+async def test_a_caller_that_gives_up_before_its_turn_writes_nothing(database: Database) -> None:
+    async with database.turn() as write:
+        waiting = asyncio.create_task(add(database, "gone"))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await write(lambda connection: None)
+    await asyncio.gather(waiting, return_exceptions=True)
+    await add(database, "next")
+    assert await names(database) == {"next"}
 
 
 async def test_a_full_disk_is_an_error_and_not_a_wound(database: Database) -> None:

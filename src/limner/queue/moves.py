@@ -43,7 +43,7 @@ def cancel(
 
 
 def head(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> Row | None:
-    """The queued generation whose turn it is, of those that meet the conditions."""
+    """The queued generation whose turn it is, of those that meet the conditions; locked where rows can be."""
     first = sa.select(c.number, c.turn, c.card, c.batch_key, c.alone).where(in_state("queued"), *conditions)
     first = first.order_by(c.turn, c.number).limit(1).with_for_update(skip_locked=True)
     rows: list[Row] = list(connection.execute(first).all())

@@ -212,13 +212,10 @@ class Store:
         One that must run alone comes alone, and only to a worker that holds nothing else.
         """
 
-        def find_head(connection: sa.Connection) -> Row | None:
-            heads = [moves.head(connection, c.card == card) for card in cards]
-            return min((row for row in heads if row is not None), key=moves.order, default=None)
-
         def change(connection: sa.Connection) -> list[Row]:
             held = connection.execute(moves.held(worker).with_only_columns(c.alone)).scalars().all()
-            head = find_head(connection)
+            heads = [moves.head(connection, c.card == card) for card in cards]
+            head = min((row for row in heads if row is not None), key=moves.order, default=None)
             if head is None or True in held or (head.alone and held):
                 return []
             numbers = [head.number]
@@ -229,7 +226,8 @@ class Store:
             return rows
 
         # Most looks find nothing, and those must not stand in the way of who writes.
-        if await self._database.read(find_head) is None:
+        waiting = sa.select(c.number).where(in_state("queued"), c.card.in_(cards)).limit(1)
+        if not await self._database.read(lambda connection: connection.execute(waiting).all()):
             return []
         rows = await self._database.write(change)
         self._tell(rows)
