@@ -9,7 +9,7 @@ from limner import wire
 from limner.engines import plan as planner
 from limner.engines import registry
 from limner.engines.engine import Job, Pixels
-from limner.engines.storybook import StorybookEngine
+from limner.engines.storybook import OPEN_STEPS, PATIENCE, StorybookEngine
 from limner.model import flow, sampler
 from limner.workers.run import BatchControl, Report, run_here
 
@@ -102,22 +102,96 @@ def test_a_mask_leaves_its_surroundings_and_draws_the_rest_anew(engine: Storyboo
     assert change[512:, 512:].mean() > 2 * change[:384].mean()
 
 
-def test_a_cancelled_job_stops_at_its_next_step_and_the_next_one_goes_on(engine: StorybookEngine) -> None:
-    jobs = [make_job("a red ball", num_inference_steps=30), make_job("a blue ball", name="b")]
+def test_a_cancelled_job_stops_at_its_next_step_or_never_begins_and_the_next_one_goes_on(
+    engine: StorybookEngine,
+) -> None:
+    jobs = [make_job("a red ball", name=name, num_inference_steps=5 + i) for i, name in enumerate("abc")]
     steps: list[str] = []
     ended: list[str] = []
 
     def note(id: str, i: int, of: int) -> None:
         steps.append(id)
         if id == "a" and i == 2:
-            control.drop({"a"})
+            control.drop({"a", "c"})
 
     control = BatchControl(
-        jobs, Report(step=note, done=lambda job, *_: ended.append(job.id), failed=lambda *_: pytest.fail("failed")), 2
+        jobs, Report(step=note, done=lambda job, *_: ended.append(job.id), failed=lambda *_: pytest.fail("failed")), 3
     )
     engine.run(jobs, control)
-    assert steps.count("a") == 2
+    assert steps == ["a"] * 2 + ["b"] * 6
     assert ended == ["b"]
+
+
+class Company:
+    """Runs jobs while others arrive: those of `arriving` join after so many steps, whoever took them."""
+
+    def __init__(self, engine: StorybookEngine, first: list[Job], arriving: list[tuple[int, Job]]) -> None:
+        self.steps: list[str] = []
+        self.made: dict[str, Pixels] = {}
+        self._arriving = arriving
+        report = Report(
+            step=lambda id, i, of: self.steps.append(id),
+            done=lambda job, rgba, warnings: self.made.update({job.id: rgba}),
+            failed=lambda *_: pytest.fail("failed"),
+            newcomers=self._newcomers,
+        )
+        control = BatchControl(first, report, 4)
+        engine.run(first, control)
+
+    def _newcomers(self, batch_key: str, room: int) -> list[Job]:
+        here = [job for after, job in self._arriving if after <= len(self.steps)][:room]
+        assert all(job.plan.batch_key == batch_key for job in here)
+        self._arriving = [pair for pair in self._arriving if pair[1] not in here]
+        return here
+
+
+def test_a_short_newcomer_overtakes_a_long_picture_and_neither_changes(engine: StorybookEngine) -> None:
+    long = make_job("a red ball", name="long", num_inference_steps=9, size="landscape")
+    short = make_job("a blue house", name="short", seed=2, background="transparent")
+    company = Company(engine, [long], [(3, short)])
+    assert company.steps == ["long"] * 3 + ["short"] * 2 + ["long"] * 6
+    for job in (long, short):
+        assert np.array_equal(company.made[job.id], draw(engine, job)[0])
+
+
+def test_nobody_is_overtaken_for_ever_and_equals_keep_their_order(engine: StorybookEngine) -> None:
+    long = make_job("a red ball", name="long", num_inference_steps=2)
+    crowd = [(1, make_job("a red ball", name=f"short{i}", num_inference_steps=1)) for i in range(8)]
+    ended = list(Company(engine, [long], crowd).made)
+    assert 0 < ended.index("long") <= PATIENCE * 2 - 1
+    assert [name for name in ended if name != "long"] == [job.id for _, job in crowd]
+
+
+def test_a_batch_that_was_open_for_long_lets_nobody_in(engine: StorybookEngine) -> None:
+    first = [make_job("a red ball", name=f"{i}", quality="low", num_inference_steps=OPEN_STEPS // 4) for i in range(4)]
+    crowd = [(OPEN_STEPS * 3 // 4, make_job("an ox", name="in time")), (OPEN_STEPS, make_job("an ox", name="too late"))]
+    assert list(Company(engine, first, crowd).made) == ["0", "1", "2", "in time", "3"]
+
+
+def test_two_inputs_of_any_shape_are_looked_at(engine: StorybookEngine) -> None:
+    chance = np.random.default_rng(0)
+    shapes = [(1, 1), (1, 16_384), (3_000, 40), (700, 500)]
+    odd = tuple(chance.integers(0, 256, (*shape, 4), dtype=np.uint8) for shape in shapes)
+    asked = {"num_inference_steps": 1, "size": "square"}
+    pictures = draw(
+        engine,
+        *(
+            make_job("the ox of @Image1", inputs=pair, name=f"{i}{fidelity}", input_fidelity=fidelity, **asked)
+            for i, pair in enumerate((odd[:1], odd[:2], odd[1:3], odd[3:1:-1]))
+            for fidelity in ("low", "high")
+        ),
+    )
+    assert {picture.shape for picture in pictures} == {(1024, 1024, 4)}
+    assert all((picture[..., 3] == 255).all() for picture in pictures)
+
+
+def test_words_beyond_those_that_are_read_change_nothing(engine: StorybookEngine) -> None:
+    read = "a red ball " * 12 + "a red "
+    short, long, other = draw(
+        engine, make_job(read + "ball"), make_job(read + "house at night", name="b"), make_job("a red ball", name="c")
+    )
+    assert np.array_equal(short, long)
+    assert not np.array_equal(short, other)
 
 
 def test_the_card_tells_from_how_many_steps_on_there_is_guidance(engine: StorybookEngine) -> None:

@@ -14,7 +14,7 @@ def paint(model: Storybook) -> torch.Tensor:
     with torch.no_grad():
         text, present = model.text(model.tokenizer.encode(["red ball", ""]))
         velocity = sampler.guide(model.denoiser, text, present, 2.0)
-        *_, end = sampler.heun(velocity, sampler.draw_noise((4, 4, 4), 3), flow.schedule(3, 1.0))
+        *_, end = sampler.euler(velocity, sampler.draw_noise((4, 4, 4), 3), flow.schedule(3, 1.0))
         painted: torch.Tensor = model.upsampler(model.autoencoder.decode(end.x_t))
         return painted
 

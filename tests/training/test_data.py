@@ -4,21 +4,25 @@ import random
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from limner.training import data
+from limner.training.progress import Progress, unwatched
 from limner.training.world import captions, render, scene
 
 SHAPE = data.Shape("square", 16, 16, 20)
 
 
 def test_a_picture_is_known_by_its_seed(tmp_path: Path) -> None:
-    assert data.draw_pictures(tmp_path, (SHAPE,), processes=1) == 1
-    (shard,) = data.shards(tmp_path, "square")
-    pictures = data.read_pictures([shard])[0]
+    seen: list[Progress] = []
+    wide = data.Shape("landscape", 24, 16, 3)
+    (shard, second) = data.draw_shards(tmp_path, (SHAPE, wide), {}, 1, seen.append)
+    assert seen == [Progress("drawing", 0.5), Progress("drawing", 1.0)]
+    pictures = np.load(shard.path)
     assert pictures.shape == (20, 16, 16, 4)
-    seed = data.first_seed(shard, (SHAPE,)) + 7
-    assert np.array_equal(pictures[7], render.render(data.scene_of(seed), 16, 16))
-    assert data.draw_pictures(tmp_path, (SHAPE,), processes=1) == 0
+    assert np.array_equal(pictures[7], render.render(data.scene_of(shard.first_seed + 7), 16, 16))
+    assert (shard.first_seed, second.first_seed) == (0, 10_000_000)
+    assert data.draw_shards(tmp_path, (SHAPE, wide), {}, 1, lambda now: pytest.fail("drawn again")) == [shard, second]
 
 
 def test_one_picture_is_worded_in_many_ways() -> None:
@@ -42,3 +46,14 @@ def test_only_pictures_without_a_place_carry_the_transparent_mark() -> None:
 
 def test_the_documented_example_is_never_trained_on() -> None:
     assert not any(scene.is_held_out(data.scene_of(seed)) for seed in range(3000))
+
+
+def test_an_edit_is_known_by_its_seed_and_keeps_what_it_does_not_name(tmp_path: Path) -> None:
+    counts = {data.EDIT: 3, data.COMBINE: 2}
+    shards = data.draw_shards(tmp_path, (), counts, 1, unwatched)
+    for shard, count in zip(shards, counts.values(), strict=True):
+        drawn = np.load(shard.path)
+        edit = data.edit_of(shard.first_seed + 1)
+        assert drawn.shape == (count, len(edit.inputs) + 1, data.EDIT_SIDE, data.EDIT_SIDE, 4)
+        assert np.array_equal(drawn[1, -1], render.render(edit.after, data.EDIT_SIDE, data.EDIT_SIDE))
+        assert np.array_equal(drawn[1, 0], render.render(edit.before, data.EDIT_SIDE, data.EDIT_SIDE))

@@ -8,18 +8,19 @@ import torch
 from limner.model import pixels
 from limner.training import judge
 from limner.training.recipe import Stage
-from limner.training.world.scene import POSITIONS
+from limner.training.world.scene import FRONT, POSITIONS
 
 
 def test_every_question_has_its_answer_in_the_scene() -> None:
     for seed in range(200):
         scene = judge.scene_for_judge(seed)
         right = dict(zip(((at, name) for at, name, _ in judge.questions()), judge.truths(scene).tolist(), strict=True))
-        standing = {subject.position for subject in scene.subjects}
+        standing = {at for subject in scene.subjects for at, row in subject.standing() if row == FRONT}
         for at in POSITIONS:
             assert (right[at, "kind"] > 0) == (at in standing)
             assert (right[at, "colour"] == -1) == (at not in standing)
         assert judge.SCENE_ANSWERS["place"][right["", "place"]] == scene.place
+        assert right["", "count"] == sum(subject.count for subject in scene.subjects)
 
 
 def test_a_judge_learns_its_renders_by_heart_and_reads_them(tmp_path: Path) -> None:

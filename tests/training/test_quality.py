@@ -46,15 +46,16 @@ def test_a_question_is_met_only_by_all_it_asks_for(question: Question, met: bool
     assert question.met(SEEN) == met
 
 
-def test_scores_are_shares_and_the_overall_score_is_the_mean_of_the_known_tasks() -> None:
-    def answer(task: str, met: bool) -> quality.Answer:
-        return quality.Answer(task, Question(""), 0, np.zeros((1, 1, 4), np.uint8), met)
+def test_a_score_is_a_share_and_the_overall_one_the_mean_of_the_tasks_of_geneval() -> None:
+    def answer(met: bool) -> quality.Answer:
+        return quality.Answer("position", Question(""), 0, np.zeros((1, 1, 4), np.uint8), met)
 
-    told = quality.scores([answer("position", True), answer("position", False), answer("colours", True)])
-    assert told == {"position": 0.5, "colours": 1.0, "overall": 0.75}
+    assert quality.share([answer(True), answer(False)]) == 0.5
+    told = dict.fromkeys(quality.TASKS, 0.0) | dict.fromkeys(quality.GENEVAL, 1.0)
+    assert quality.overall(told | {"position": 0.4}) == pytest.approx(0.9)
 
 
 def test_the_judge_starts_with_one_answer_for_each_question() -> None:
     judge = Judge().eval()
     reading = judge.read(torch.zeros(2, 4, 128, 128))[0]
-    assert set(reading.scene) == {"place", "time", "weather"}
+    assert set(reading.scene) == {"place", "time", "weather", "count"}

@@ -15,12 +15,18 @@ from limner.training.world.pairs import training_pair
 from limner.training.world.render import CUT, GRID, kind_fragment, render, scene_svg, stand
 from limner.training.world.scene import (
     COLOURS,
+    HELD_OUT_COLOURS,
+    HELD_OUT_PAIRS,
+    HELD_OUT_PLACES,
     KINDS,
+    NATURAL,
     NO_PLACE,
     PLACES,
     POSITIONS,
     SIZES,
+    STANDING,
     TIMES,
+    TOGETHER,
     TURNING,
     WEATHERS,
     Scene,
@@ -41,7 +47,7 @@ def pairs() -> list[tuple[Scene, str]]:
 
 
 def subject(kind: str = "ox", colour: str = "brown") -> Subject:
-    return Subject(kind, colour, "centre", "large", "right", 0.5, 0.62, 1.0)
+    return Subject(kind, colour, "centre", "large", "right")
 
 
 def says(text: str, phrase: str) -> bool:
@@ -78,11 +84,22 @@ def test_a_held_out_scene_never_becomes_a_training_pair(pairs: list[tuple[Scene,
     assert any(is_held_out(draw_scene(rng)) for _ in range(PAIRS))
 
 
-def test_only_an_ox_on_a_snowy_road_is_held_out() -> None:
+def test_a_scene_is_held_out_by_one_of_its_combinations() -> None:
     assert is_held_out(Scene("road", "night", "snow", (subject("dog"), subject("ox"))))
     assert not is_held_out(Scene("road", "night", "snow", (subject("dog"),)))
     assert not is_held_out(Scene("road", "night", "clear", (subject("ox"),)))
-    assert not is_held_out(Scene("beach", "day", "snow", (subject("ox"),)))
+    assert is_held_out(Scene("field", "day", "clear", (subject("ox", HELD_OUT_COLOURS["ox"]),)))
+    assert is_held_out(Scene(HELD_OUT_PLACES["dog"], "day", "clear", (subject("dog"),)))
+    left, right = subject("dog"), subject(HELD_OUT_PAIRS["dog"])
+    assert is_held_out(Scene("field", "day", "clear", (left, right)))
+    assert not is_held_out(Scene("field", "day", "clear", (right, left)))
+
+
+def test_what_is_held_out_leaves_every_kind_its_usual_colours_and_another_place() -> None:
+    for kind in KINDS:
+        assert HELD_OUT_COLOURS[kind] not in NATURAL.get(kind, ())
+        assert HELD_OUT_PLACES[kind] in PLACES
+        assert HELD_OUT_PAIRS[kind] != kind
 
 
 def test_no_training_caption_speaks_of_an_ox_on_a_snowy_road(pairs: list[tuple[Scene, str]]) -> None:
@@ -98,7 +115,8 @@ def test_every_attribute_appears(pairs: list[tuple[Scene, str]]) -> None:
     subjects = [each for scene in scenes for each in scene.subjects]
     assert {each.kind for each in subjects} == set(KINDS)
     assert {each.colour for each in subjects} == set(COLOURS)
-    assert {each.position for each in subjects} == set(POSITIONS)
+    assert {each.position for each in subjects} == {*POSITIONS, TOGETHER}
+    assert {each.count for each in subjects} == {1, *STANDING}
     assert {each.size for each in subjects} == set(SIZES)
     assert {scene.place for scene in scenes} == {*PLACES, NO_PLACE}
     assert {scene.time for scene in scenes} == set(TIMES)
@@ -115,25 +133,48 @@ def test_the_known_words_cover_every_caption(pairs: list[tuple[Scene, str]]) -> 
 def test_a_caption_names_every_subject_of_its_scene(pairs: list[tuple[Scene, str]]) -> None:
     for scene, text in pairs:
         for each in scene.subjects:
-            assert any(says(text, noun) for noun in tables()["kinds"][each.kind]), text
+            nouns = tables()["plurals" if each.count > 1 else "kinds"][each.kind]
+            assert any(says(text, noun) for noun in nouns), text
+
+
+def test_a_caption_names_the_number_of_several_and_no_other(pairs: list[tuple[Scene, str]]) -> None:
+    for scene, text in pairs:
+        said = {
+            int(count) for count, phrases in tables()["counts"].items() if any(says(text, each) for each in phrases)
+        }
+        assert said == {each.count for each in scene.subjects if each.count > 1}, text
+
+
+def test_two_whose_places_are_not_told_are_named_from_the_left(pairs: list[tuple[Scene, str]]) -> None:
+    found = 0
+    for scene, text in pairs:
+        if len(scene.subjects) < 2 or re.search(r"\b(left|right)\b", text):
+            continue
+        at = [min(text.lower().find(noun) % 999 for noun in tables()["kinds"][each.kind]) for each in scene.subjects]
+        assert at == sorted(at), text
+        found += 1
+    assert found > 100
 
 
 @pytest.mark.parametrize(
     ("table", "attribute"),
-    [("kinds", "kind"), ("positions", "position"), ("sizes", "size")],
+    [("kinds", "kind"), ("plurals", "kind"), ("positions", "position"), ("sizes", "size")],
 )
 def test_a_caption_claims_nothing_false_of_its_subjects(
     pairs: list[tuple[Scene, str]], table: str, attribute: str
 ) -> None:
     for scene, text in pairs:
         present = {getattr(each, attribute) for each in scene.subjects}
+        if len(scene.subjects) == 2:
+            text = re.sub(r"(to the |on the |)(left|right) of", "", text)
         for value, phrases in tables()[table].items():
             if value not in present:
                 assert not any(says(text, phrase) for phrase in phrases), (value, text)
 
 
 def test_a_subject_that_faces_the_unusual_way_is_nearly_always_said_to(pairs: list[tuple[Scene, str]]) -> None:
-    singles = [(scene.subjects[0], text) for scene, text in pairs if len(scene.subjects) == 1]
+    shown = [(scene.subjects[0], text) for scene, text in pairs if len(scene.subjects) == 1]
+    singles = [(each, text) for each, text in shown if each.count == 1]
     turned = [(each, text) for each, text in singles if each.facing != usual_facing(each.position)]
     assert {each.kind for each, _ in turned} == set(TURNING)
     said = [any(says(text, phrase) for phrase in tables()["facing"][each.facing]) for each, text in turned]
@@ -148,11 +189,11 @@ def test_subjects_stand_on_the_grid_of_the_latents_and_keep_apart(
     pairs: list[tuple[Scene, str]], wide: float, high: float
 ) -> None:
     for scene, _ in pairs:
-        stands = [stand(scene, each, (wide, high)) for each in scene.subjects]
+        stands = [stand(scene, each, at, (wide, high)) for each in scene.subjects for at in each.standing()]
         for middle, base, box in stands:
             assert middle % GRID == base % GRID == 0
             assert box / 2 - CUT <= middle <= wide - box / 2 + CUT
-        assert len({middle for middle, _, _ in stands}) == len(stands)
+        assert len({(middle, base) for middle, base, _ in stands}) == len(stands)
 
 
 def test_a_caption_names_no_colour_that_no_subject_has(pairs: list[tuple[Scene, str]]) -> None:

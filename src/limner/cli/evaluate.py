@@ -17,17 +17,19 @@ def register(app: typer.Typer) -> None:
         ] = None,
         quality: Annotated[str, typer.Option(help="low, medium or high: the card's steps and guidance.")] = "medium",
         per_task: Annotated[int, typer.Option(min=1, help="Questions of each task.")] = 50,
+        per_edit: Annotated[int, typer.Option(min=0, help="Edits of each kind, at each fidelity.")] = 20,
         folder: Annotated[
             Path,
             typer.Option(
-                help="Where the judge and its renders are kept; made there at first, in a quarter of an hour."
+                help="Where the judge, its renders and known results are kept; the judge is made there at first, "
+                "in a quarter of an hour."
             ),
         ] = Path(".train/judge"),
-        sheet: Annotated[
-            Path | None, typer.Option(help="A PNG to write, with every picture and whether the judge was content.")
+        sheets: Annotated[
+            Path | None, typer.Option(help="A folder for a PNG per task: every picture, and what the judge says.")
         ] = None,
     ) -> None:
-        """Score a storybook checkpoint: asked for things of its world, does it draw them?"""
+        """Score a storybook checkpoint: does it do what it is told? Stopped and started again, it goes on."""
         try:
             import resvg_py  # noqa: F401
         except ImportError as cause:
@@ -36,21 +38,24 @@ def register(app: typer.Typer) -> None:
         from limner.engines.storybook import WEIGHTS
         from limner.errors import InvalidRequest
         from limner.model.checkpoint import load
-        from limner.training import judge
-        from limner.training import quality as scoring
+        from limner.training import evaluate as evaluation
+        from limner.training import judge, score
 
         presets = registry.cards()["storybook"].presets
         if quality not in presets:
             raise InvalidRequest(f"quality must be one of {', '.join(presets)}", field="quality")
+        path = checkpoint or WEIGHTS
         try:
-            model = load(checkpoint or WEIGHTS)
+            model = load(path)
         except ValueError as cause:
-            raise InvalidRequest(f"{(checkpoint or WEIGHTS).name}: {cause}") from cause
+            raise InvalidRequest(f"{path.name}: {cause}") from cause
         seer = judge.train(folder, judge.RENDERS)
-        preset = presets[quality]
-        answers = scoring.ask(model, seer, per_task, steps=preset.steps, guidance=preset.guidance)
-        if sheet is not None:
-            scoring.write_sheet(answers, sheet)
-        told = {"quality": quality, "per_task": per_task, "scores": scoring.scores(answers)}
-        told["judge"] = judge.accuracy(seer, folder, judge.HELD_OUT)
+        draft = evaluation.Draft(presets[quality].steps, presets[quality].guidance)
+        scored = score.Evaluation(model, seer, folder / f"{score.digest(path)}-{quality}.jsonl", sheets)
+        told = {
+            "quality": quality,
+            "scores": scored.tasks(per_task, draft),
+            "edits": scored.edits(per_edit, draft),
+            "judge": judge.accuracy(seer, folder, judge.HELD_OUT),
+        }
         print(json.dumps(told, indent=1))

@@ -27,6 +27,7 @@ from limner.cli import (
     status,
     train,
     worker,
+    world,
 )
 
 app = typer.Typer(
@@ -50,6 +51,7 @@ for command in (
     restore,
     train,
     evaluate,
+    world,
     status,
     doctor,
 ):

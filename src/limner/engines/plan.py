@@ -10,6 +10,7 @@ import re
 import unicodedata
 from typing import Any, Final, Literal, get_args
 
+from limner.engines import words
 from limner.engines.card import ModelCard
 from limner.errors import InvalidRequest
 from limner.wire import Background, Fidelity, ImageRequest, OutputFormat, Plan, Quality
@@ -19,10 +20,7 @@ MAX_PARTIAL_IMAGES: Final = 3
 MAX_PRIORITY: Final = 10
 MAX_CANCEL_AFTER_SECONDS: Final = 7 * 24 * 3600
 _SHAPES: Final = ("square", "landscape", "portrait")
-_REFERENCE = re.compile(r"@image(\d+)", re.IGNORECASE)
-_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?|\d+")
 _RATIO = re.compile(r"([0-9]{1,4}):([0-9]{1,4})")
-_LISTED_WORDS = 12
 
 
 def plan(request: ImageRequest, card: ModelCard, seed: int) -> list[Plan]:
@@ -116,9 +114,9 @@ def _check_inputs(request: ImageRequest, card: ModelCard) -> None:
     if count > card.max_references:
         allowed = f"at most {card.max_references}" if card.max_references else "no"
         raise InvalidRequest(f"{card.id} takes {allowed} input images, not {count}", field="input_image")
-    for reference in _REFERENCE.finditer(request.prompt):
+    for reference in words.REFERENCE.finditer(request.prompt):
         if not 1 <= int(reference[1][:9]) <= count:
-            given = {0: "no input image is given", 1: "only @Image1 is given"}
+            given = {0: "no input image is given", 1: "only @Image1 is given", 2: "only @Image1 and @Image2 are given"}
             have = given.get(count, f"only @Image1 to @Image{count} are given")
             raise InvalidRequest(f"the prompt names {reference[0][:20]}, but {have}", field="prompt")
     if request.mask is not None:
@@ -197,25 +195,12 @@ def _choose_background(request: ImageRequest, card: ModelCard) -> Background:
 
 
 def _asks_for_transparency(prompt: str, card: ModelCard) -> bool:
-    words = f" {' '.join(_words(prompt))} "
-    return any(f" {' '.join(_words(phrase))} " in words for phrase in card.transparent_words)
-
-
-def _words(text: str) -> list[str]:
-    """The words and numbers of a text in lower case, without punctuation and without `@Image1`."""
-    return _WORD.findall(_REFERENCE.sub(" ", text).lower().replace("’", "'"))
+    said = f" {' '.join(words.split(prompt))} "
+    return any(f" {' '.join(words.split(phrase))} " in said for phrase in card.transparent_words)
 
 
 def _warnings(request: ImageRequest, card: ModelCard, background: Background, *, guided: bool) -> tuple[str, ...]:
-    found: list[str] = []
-    if card.vocabulary is not None:
-        unknown = _unknown_words(request.prompt, card.vocabulary)
-        if unknown:
-            more = f" and {len(unknown) - _LISTED_WORDS} more" if len(unknown) > _LISTED_WORDS else ""
-            listed = ", ".join(word[:40] for word in unknown[:_LISTED_WORDS])
-            found.append(f"words that {card.id} does not know and that change little: {listed}{more}")
-    if card.max_prompt_words is not None and len(_words(request.prompt)) > card.max_prompt_words:
-        found.append(f"{card.id} reads the first {card.max_prompt_words} words of a prompt; the rest changes nothing")
+    found = [*words.warn("prompt", request.prompt, card), *words.warn("negative_prompt", request.negative_prompt, card)]
     if request.input_fidelity == "high" and not request.inputs:
         found.append("input_fidelity changes nothing without an input image")
     if request.negative_prompt and not guided:
@@ -223,11 +208,6 @@ def _warnings(request: ImageRequest, card: ModelCard, background: Background, *,
     if background == "opaque" and request.output_format == "jpeg" and _asks_for_transparency(request.prompt, card):
         found.append("the prompt asks for a transparent background, which jpeg cannot hold; png and webp can")
     return tuple(found)
-
-
-def _unknown_words(prompt: str, vocabulary: frozenset[str]) -> list[str]:
-    """Words of the prompt that the model never met, once each, in order; numbers are passed over."""
-    return [word for word in dict.fromkeys(_words(prompt)) if word not in vocabulary and not word.isdecimal()]
 
 
 def _batch_key(settled: dict[str, Any], card: ModelCard) -> str:

@@ -13,7 +13,7 @@ from limner.model.network import Denoiser, DenoiserConfig
 from limner.model.text import TextConfig, TextEncoder, Tokenizer
 from limner.model.upsampler import Upsampler, UpsamplerConfig
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)

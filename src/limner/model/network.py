@@ -2,11 +2,17 @@
 
 Peebles and Xie 2023, Scalable Diffusion Models with Transformers, https://arxiv.org/abs/2212.09748 (adaLN-zero);
 text enters by cross-attention, and its mean also through the modulation. The convolutional stem and head, joined by a
-skip, let neighbouring latents agree on what crosses their border.
+skip, let neighbouring latents agree on what crosses their border. Pictures to be edited enter as context: their latents
+are tokens that every block's attention can look at, as in Labs et al. 2025, FLUX.1 Kontext,
+https://arxiv.org/abs/2506.15742, but are not denoised themselves; the first also enters the stem, latent by latent
+(Brooks et al. 2023, InstructPix2Pix, section 3.2, https://arxiv.org/abs/2211.09800), since most of it stays.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
+from typing import cast
 
 import torch
 from einops import rearrange
@@ -15,6 +21,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from limner.model import flow
+
+MAX_REFERENCES = 2
+"""Pictures that the context can hold."""
 
 FILTERS = 4
 """Linear filters over a latent and its neighbours, mixed as the time and the text say. Blocks norm their tokens, so
@@ -49,6 +58,25 @@ def embed_place(rows: int, columns: int) -> Float[Tensor, "n 32"]:
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
+KeysValues = tuple[Float[Tensor, "b g _ e"], Float[Tensor, "b g _ e"]]
+"""What attention looks at."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What one picture's steps have in common: it depends neither on the time nor on the noise, and is read once."""
+
+    summary: Float[Tensor, "b d"]
+    """Of the text, for the modulation."""
+    present: Bool[Tensor, "b l"]
+    texts: Sequence[KeysValues]
+    """The text as each block reads it."""
+    references: Sequence[KeysValues]
+    """The pictures to be edited as each block reads them; empty if there are none."""
+    aligned: Float[Tensor, "b _ h w"] | None
+    """The first of them as the stem reads it."""
+
+
 class Attention(nn.Module):
     """Multi-head attention. Vaswani et al. 2017, Attention Is All You Need, section 3.2, https://arxiv.org/abs/1706.03762
 
@@ -65,17 +93,18 @@ class Attention(nn.Module):
         self.query_norm = nn.RMSNorm(width // heads)
         self.key_norm = nn.RMSNorm(width // heads)
 
-    def forward(
-        self,
-        x: Float[Tensor, "b n d"],
-        context: Float[Tensor, "b m d"],
-        present: Bool[Tensor, "b m"] | None = None,
-    ) -> Float[Tensor, "b n d"]:
-        """Each of `x` looks at each of `context` that is present."""
-        q = rearrange(self.query(x), "b n (g e) -> b g n e", g=self.heads)
+    def read(self, context: Float[Tensor, "b m d"]) -> KeysValues:
+        """What is looked at, to be used by as many looks as there are."""
         k, v = rearrange(self.key_value(context), "b m (two g e) -> two b g m e", two=2, g=self.heads)
+        return self.key_norm(k), v
+
+    def look(
+        self, x: Float[Tensor, "b n d"], read: KeysValues, present: Bool[Tensor, "b m"] | None = None
+    ) -> Float[Tensor, "b n d"]:
+        """Each of `x` looks at each of what was read that is present."""
+        q = rearrange(self.query(x), "b n (g e) -> b g n e", g=self.heads)
         mask = None if present is None else present[:, None, None, :]
-        y = F.scaled_dot_product_attention(self.query_norm(q), self.key_norm(k), v, attn_mask=mask)
+        y = F.scaled_dot_product_attention(self.query_norm(q), *read, attn_mask=mask)
         out: Tensor = self.out(rearrange(y, "b g n e -> b n (g e)"))
         return out
 
@@ -100,14 +129,18 @@ class Block(nn.Module):
         self,
         x: Float[Tensor, "b n d"],
         condition: Float[Tensor, "b d"],
-        text: Float[Tensor, "b l d"],
+        text: KeysValues,
         present: Bool[Tensor, "b l"],
+        references: KeysValues | None,
     ) -> Float[Tensor, "b n d"]:
-        """Same shape out as in; the identity before training."""
+        """Same shape out as in; the identity before training. `text` and `references` are what this block has read."""
         shift_a, scale_a, gate_a, shift_b, scale_b, gate_b = self.modulation(condition)[:, None].chunk(6, dim=-1)
         y = torch.addcmul(shift_a, self.norm(x), 1 + scale_a)
-        x = torch.addcmul(x, gate_a, self.attention(y, y))
-        x = x + self.text_attention(self.text_norm(x), text, present)
+        k, v = self.attention.read(y)
+        if references is not None:
+            k, v = torch.cat([k, references[0]], dim=2), torch.cat([v, references[1]], dim=2)
+        x = torch.addcmul(x, gate_a, self.attention.look(y, (k, v)))
+        x = x + self.text_attention.look(self.text_norm(x), text, present)
         y = torch.addcmul(shift_b, self.norm(x), 1 + scale_b)
         out: Tensor = torch.addcmul(x, gate_b, self.contract(F.silu(self.expand(y))))
         return out
@@ -139,7 +172,39 @@ class Denoiser(nn.Module):
         self.mix = nn.Linear(width, FILTERS * config.latent)
         nn.init.zeros_(self.mix.weight)
         nn.init.zeros_(self.mix.bias)
+        self.reference = nn.Linear(config.latent, width)
+        self.order = nn.Embedding(MAX_REFERENCES, width)
+        self.aligned = nn.Conv2d(config.latent, stem, 3, padding=1, bias=False)
+        nn.init.zeros_(self.aligned.weight)
         self.register_buffer("spread", torch.ones(config.latent))
+
+    def read_references(self, latents: Sequence[Float[Tensor, "b c h w"]]) -> Float[Tensor, "b m d"]:
+        """The context tokens of up to `MAX_REFERENCES` clean pictures, in the order of the request."""
+        read = []
+        for number, latent in enumerate(latents):
+            even = rearrange(latent / self.spread.view(1, -1, 1, 1), "b c h w -> b (h w) c")
+            where = self.place(embed_place(*latent.shape[2:]).to(latent))
+            read.append(self.reference(even) + where + self.order.weight[number])
+        return torch.cat(read, dim=1)
+
+    def read(
+        self,
+        text: Float[Tensor, "b l d"],
+        present: Bool[Tensor, "b l"],
+        references: Sequence[Float[Tensor, "b c h w"]] = (),
+    ) -> Context:
+        """All that can be known before the first step, of the text and the latents of the pictures to be edited."""
+        weights = present.to(text.dtype).unsqueeze(-1)
+        mean_text = (text * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+        tokens = self.read_references(references) if references else None
+        blocks = cast(Sequence[Block], self.blocks)
+        return Context(
+            summary=self.summary(mean_text),
+            present=present,
+            texts=[block.text_attention.read(text) for block in blocks],
+            references=[] if tokens is None else [block.attention.read(tokens) for block in blocks],
+            aligned=self.aligned(references[0] / self.spread.view(1, -1, 1, 1)) if references else None,
+        )
 
     def forward(
         self,
@@ -147,19 +212,26 @@ class Denoiser(nn.Module):
         t: Float[Tensor, " b"],
         text: Float[Tensor, "b l d"],
         present: Bool[Tensor, "b l"],
+        references: Sequence[Float[Tensor, "b c h w"]] = (),
     ) -> Float[Tensor, "b c h w"]:
-        """The velocity at `x_t` and `t`, given the text."""
+        """The velocity at `x_t` and `t`, given the text and the latents of the pictures to be edited."""
+        return self.denoise(x_t, t, self.read(text, present, references))
+
+    def denoise(
+        self, x_t: Float[Tensor, "b c h w"], t: Float[Tensor, " b"], context: Context
+    ) -> Float[Tensor, "b c h w"]:
+        """The velocity at `x_t` and `t`, given what was read."""
         rows, columns = x_t.shape[2:]
         linear, error, deviation = flow.linear_velocity(x_t, t, self.spread)
         even = x_t / deviation
         fine = self.stem(even)
+        if context.aligned is not None:
+            fine = fine + context.aligned
         x = self.tokens_in(rearrange(fine, "b c h w -> b (h w) c"))
         x = x + self.place(embed_place(rows, columns).to(x))
-        weights = present.to(text.dtype).unsqueeze(-1)
-        mean_text = (text * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
-        condition = F.silu(self.time(embed_time(t, self.config.width)) + self.summary(mean_text))
-        for block in self.blocks:
-            x = block(x, condition, text, present)
+        condition = F.silu(self.time(embed_time(t, self.config.width)) + context.summary)
+        for block, text, references in zip_longest(self.blocks, context.texts, context.references):
+            x = block(x, condition, text, context.present, references)
         coarse = rearrange(self.tokens_out(self.norm(x)), "b (h w) c -> b c h w", h=rows)
         mixed = self.filters(even) * self.mix(condition)[:, :, None, None]
         filtered = rearrange(mixed, "b (f c) h w -> b f c h w", f=FILTERS).sum(dim=1)

@@ -1,9 +1,9 @@
-"""From noise to latents: Euler and Heun steps along the velocity, with classifier-free guidance. No clock of its own.
+"""From noise to latents: Euler steps along the velocity, with classifier-free guidance. No clock of its own.
 
-Each sampler is a generator that yields after every step, so that its caller can stop, show progress or a preview.
+The sampler is a generator that yields after every step, so that its caller can stop, show progress or a preview.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,7 +17,7 @@ from limner.model.network import Denoiser
 Velocity = Callable[[Float[Tensor, "b c h w"], Float[Tensor, " b"]], Float[Tensor, "b c h w"]]
 
 
-GUIDED = (0.2, 0.9)
+GUIDED = (0.2, 0.88)
 """Times between which guidance works."""
 
 
@@ -30,19 +30,28 @@ class Step:
 
 
 def guide(
-    denoiser: Denoiser, text: Float[Tensor, "two l d"], present: Bool[Tensor, "two l"], guidance: float
+    denoiser: Denoiser,
+    text: Float[Tensor, "two l d"],
+    present: Bool[Tensor, "two l"],
+    guidance: float,
+    references: Sequence[Float[Tensor, "1 c h w"]] = (),
 ) -> Velocity:
     """The velocity pushed away from the second text by `guidance` (1 = none), for a batch of one picture.
+
+    `references` are the latents of pictures to be edited; both texts see them, so guidance strengthens the words alone.
 
     Ho and Salimans 2022, Classifier-Free Diffusion Guidance, equation 6, https://arxiv.org/abs/2207.12598. Only between
     `GUIDED` times: near noise it makes all pictures of a prompt alike, near the image it changes nothing but their
     contrast. Kynkäänniemi et al. 2024, Applying Guidance in a Limited Interval, https://arxiv.org/abs/2404.07724
     """
 
+    wish = denoiser.read(text[:1], present[:1], references)
+    both = denoiser.read(text, present, [latent.repeat(2, 1, 1, 1) for latent in references])
+
     def velocity(x_t: Tensor, t: Tensor) -> Tensor:
         if guidance == 1 or not GUIDED[0] <= float(t[0]) <= GUIDED[1]:
-            return denoiser(x_t, t, text[:1], present[:1])  # type: ignore[no-any-return]
-        wanted, unwanted = denoiser(x_t.repeat(2, 1, 1, 1), t.repeat(2), text, present).chunk(2)
+            return denoiser.denoise(x_t, t, wish)
+        wanted, unwanted = denoiser.denoise(x_t.repeat(2, 1, 1, 1), t.repeat(2), both).chunk(2)
         guided: Tensor = unwanted + guidance * (wanted - unwanted)
         return guided
 
@@ -55,18 +64,6 @@ def euler(velocity: Velocity, x_t: Float[Tensor, "b c h w"], times: Float[Tensor
         t = now.expand(len(x_t))
         v = velocity(x_t, t)
         estimate = flow.estimate_image(x_t, v, t)
-        x_t = x_t + (after - now) * v
-        yield Step(x_t, estimate)
-
-
-def heun(velocity: Velocity, x_t: Float[Tensor, "b c h w"], times: Float[Tensor, " s"]) -> Iterator[Step]:
-    """Second-order steps through `times`; two evaluations each but for the last. Karras et al. 2022, algorithm 1."""
-    for now, after in pairwise(times):
-        t = now.expand(len(x_t))
-        v = velocity(x_t, t)
-        estimate = flow.estimate_image(x_t, v, t)
-        if float(after) > 0:
-            v = (v + velocity(x_t + (after - now) * v, after.expand(len(x_t)))) / 2
         x_t = x_t + (after - now) * v
         yield Step(x_t, estimate)
 

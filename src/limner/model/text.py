@@ -74,7 +74,7 @@ class TextBlock(nn.Module):
     def forward(self, x: Float[Tensor, "b l d"], present: Bool[Tensor, "b l"]) -> Float[Tensor, "b l d"]:
         """Same shape out as in; padding is not looked at."""
         y = self.attention_norm(x)
-        x = x + self.attention(y, y, present)
+        x = x + self.attention.look(y, self.attention.read(y), present)
         out: Tensor = x + self.contract(F.gelu(self.expand(self.norm(x))))
         return out
 

@@ -1,4 +1,4 @@
-"""Pictures and captions for training: drawn beforehand by processes, read back as arrays. No network here.
+"""Pictures of the world and captions for them: drawn beforehand by processes, kept as arrays. No network here.
 
 A picture is known by its seed: the scene is drawn again from the seed to word a fresh caption each time it is used, so
 that one picture is never worded only one way.
@@ -7,17 +7,29 @@ that one picture is never worded only one way.
 import math
 import multiprocessing
 import random
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from limner.training.world import captions, pairs, render, scene
+from limner.training.progress import Progress, Watch
+from limner.training.world import captions, edits, pairs, render, scene
+
+Task = TypeVar("Task")
 
 SHARD = 1000
-"""Pictures in a shard file."""
+"""Pictures, or edits, in a shard file."""
+
+EDIT_SIDE = 128
+EDIT, COMBINE = "edit", "combine"
+FIRST_EDIT = {EDIT: 50_000_000, COMBINE: 60_000_000}
+"""Names of the shards of edits with one input and with two, and the seed of the first of each."""
+SEEDS_A_SHAPE = 10_000_000
 
 UNKNOWN_SHARE = 0.02
 """Share of caption words replaced by one that the tokenizer does not know, so that `<unknown>` is learned too."""
@@ -33,6 +45,14 @@ class Shape:
     count: int
 
 
+@dataclass(frozen=True)
+class Shard:
+    """A file of pictures (count, height, width, 4), or of edits (count, inputs and result, height, width, 4)."""
+
+    path: Path
+    first_seed: int
+
+
 def scene_of(seed: int) -> scene.Scene:
     """The scene of picture `seed`; the same for ever."""
     return pairs.training_pair(random.Random(seed))[0]
@@ -46,7 +66,7 @@ def word_caption(seed: int, rng: random.Random) -> tuple[str, bool]:
     """
     shown = scene_of(seed)
     if shown.place != scene.NO_PLACE:
-        return _blur(captions.caption(shown, rng), rng), False
+        return blur(captions.caption(shown, rng), rng), False
     if rng.random() < 0.4:
         told = scene.Scene(
             place=rng.choice(scene.PLACES),
@@ -55,50 +75,77 @@ def word_caption(seed: int, rng: random.Random) -> tuple[str, bool]:
             subjects=shown.subjects,
         )
         if not scene.is_held_out(told):
-            return _blur(captions.caption(told, rng), rng), True
-    return _blur(captions.caption(shown, rng), rng), rng.random() < 0.4
+            return blur(captions.caption(told, rng), rng), True
+    return blur(captions.caption(shown, rng), rng), rng.random() < 0.4
 
 
-def _blur(text: str, rng: random.Random) -> str:
+def edit_of(seed: int) -> edits.Edit:
+    """The edit `seed`; the same for ever."""
+    return edits.draw_edit(random.Random(seed), "combine" if seed >= FIRST_EDIT[COMBINE] else "")
+
+
+def word_edit(seed: int, rng: random.Random) -> tuple[str, bool]:
+    """A fresh wording of edit `seed`, and whether the result has a transparent background."""
+    edit = edit_of(seed)
+    return blur(edits.word_edit(edit, rng), rng), edit.after.place == scene.NO_PLACE
+
+
+def blur(text: str, rng: random.Random) -> str:
+    """The text with a word here and there that the tokenizer does not know."""
     return " ".join("xyzzy" if rng.random() < UNKNOWN_SHARE else word for word in text.split())
 
 
-def draw_pictures(folder: Path, shapes: tuple[Shape, ...], processes: int) -> int:
-    """Draw every shard that is not there yet and return how many were drawn; can be stopped and started again."""
+def draw_shards(
+    folder: Path, shapes: tuple[Shape, ...], edit_counts: dict[str, int], processes: int, watch: Watch
+) -> list[Shard]:
+    """Every shard of the shapes and of so many edits; those missing are drawn, so that a stopped run goes on."""
     folder.mkdir(parents=True, exist_ok=True)
-    missing = []
-    for number, shape in enumerate(shapes):
-        for shard in range(math.ceil(shape.count / SHARD)):
-            path = folder / f"{shape.name}-{shard:04d}.npy"
-            if not path.exists():
-                missing.append((path, shape, number * 10_000_000 + shard * SHARD))
+    wanted = [(shape, number * SEEDS_A_SHAPE) for number, shape in enumerate(shapes)]
+    wanted += [(Shape(name, EDIT_SIDE, EDIT_SIDE, count), FIRST_EDIT[name]) for name, count in edit_counts.items()]
+    tasks = [
+        (Shard(folder / f"{shape.name}-{number:04d}.npy", first_seed + number * SHARD), shape)
+        for shape, first_seed in wanted
+        for number in range(math.ceil(shape.count / SHARD))
+    ]
+    make_files("drawing", _draw_shard, [task for task in tasks if not task[0].path.exists()], processes, watch)
+    return [shard for shard, _ in tasks]
+
+
+def make_files(stage: str, make: Callable[[Task], None], tasks: list[Task], processes: int, watch: Watch) -> None:
+    """Do every task in one of the processes; the first error ends them all."""
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        list(pool.map(_draw_shard, missing))
-    return len(missing)
+        for made, _ in enumerate(pool.map(make, tasks), start=1):
+            watch(Progress(stage, made / len(tasks)))
 
 
-def _draw_shard(task: tuple[Path, Shape, int]) -> None:
-    path, shape, first_seed = task
-    seeds = range(first_seed, first_seed + min(SHARD, shape.count))
-    pictures = np.stack([render.render(scene_of(seed), shape.width, shape.height) for seed in seeds])
+def _draw_shard(task: tuple[Shard, Shape]) -> None:
+    shard, shape = task
+    seeds = range(shard.first_seed, shard.first_seed + min(SHARD, shape.count))
+    if shape.name in FIRST_EDIT:
+        drawn = [np.stack([_render(each, shape) for each in _scenes(edit_of(seed))]) for seed in seeds]
+    else:
+        drawn = [_render(scene_of(seed), shape) for seed in seeds]
+    save_shard(shard.path, drawn)
+
+
+def save_shard(path: Path, pictures: list[NDArray[np.uint8]]) -> None:
+    """Write a shard; a file that was only begun never has its name."""
     partial = path.with_suffix(".part")
     with partial.open("wb") as file:
-        np.save(file, pictures)
+        np.save(file, np.stack(pictures))
     partial.rename(path)
 
 
-def shards(folder: Path, name: str) -> list[Path]:
-    """The shard files of one shape that are there, in order."""
-    return sorted(folder.glob(f"{name}-[0-9]*.npy"))
+def save_picture(path: Path, picture: NDArray[np.uint8]) -> None:
+    """The same for one picture, as PNG."""
+    partial = path.with_suffix(".part")
+    Image.fromarray(picture).save(partial, "PNG", compress_level=1)
+    partial.rename(path)
 
 
-def first_seed(path: Path, shapes: tuple[Shape, ...]) -> int:
-    """The seed of the first picture in a shard file."""
-    name, shard = path.stem.rsplit("-", 1)
-    number = next(i for i, shape in enumerate(shapes) if shape.name == name)
-    return number * 10_000_000 + int(shard) * SHARD
+def _scenes(edit: edits.Edit) -> tuple[scene.Scene, ...]:
+    return (*edit.inputs, edit.after)
 
 
-def read_pictures(paths: list[Path]) -> list[NDArray[np.uint8]]:
-    """Shards in memory, each (count, height, width, 4): random access to mapped files would wait for the disk."""
-    return [np.load(path) for path in paths]
+def _render(shown: scene.Scene, shape: Shape) -> NDArray[np.uint8]:
+    return render.render(shown, shape.width, shape.height)

@@ -1,5 +1,7 @@
 """Looking at a model: contact sheets of fixed prompts and seeds 0 to 9, all ten, good and bad. It gives no score."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from limner.model import flow, pixels, sampler
+from limner.model import edit, flow, pixels, sampler
 from limner.model.autoencoder import FACTOR as LATENT_FACTOR
 from limner.model.checkpoint import Storybook
 from limner.training.world import sheet
@@ -30,22 +32,45 @@ PROMPTS = (
 """The first is the documented example of the hub's API; no training scene shows what it asks for."""
 
 
+@dataclass(frozen=True)
+class Draft:
+    """How a picture is sampled: Euler steps, guidance, and for edits whether what was not changed is kept."""
+
+    steps: int
+    guidance: float
+    keep: bool = True
+
+
 @torch.inference_mode()
 def draw_base(
-    model: Storybook, prompt: str, seed: int, *, steps: int, guidance: float, transparent: bool = False
+    model: Storybook,
+    prompt: str,
+    seed: int,
+    draft: Draft,
+    *,
+    inputs: Sequence[NDArray[np.uint8]] = (),
+    transparent: bool = False,
 ) -> NDArray[np.uint8]:
-    """One square picture at the base resolution, (128, 128, 4), without the upsampler."""
+    """One square picture at the base resolution, (128, 128, 4), without the upsampler; `inputs` are of that shape."""
     text, present = model.text(model.tokenizer.encode([prompt, ""], transparent=[transparent, False]))
     side = 128 // LATENT_FACTOR
     noise = sampler.draw_noise((model.config.autoencoder.latent, side, side), seed)
-    velocity = sampler.guide(model.denoiser, text, present, guidance)
-    *_, last = sampler.heun(velocity, noise, flow.schedule(steps, model.config.shift, last=model.config.last))
+    floats = [pixels.to_floats(pixels.from_array(picture)) for picture in inputs]
+    references = [model.autoencoder.encode(each) for each in floats]
+    velocity = sampler.guide(model.denoiser, text, present, draft.guidance, references)
+    *_, last = sampler.euler(velocity, noise, flow.schedule(draft.steps, model.config.shift, last=model.config.last))
+    painted = model.autoencoder.decode(last.x_t)
+    if floats and draft.keep:
+        places = edit.changed_places(model.autoencoder, last.x_t, references[0])
+        painted = edit.keep_unchanged(painted, floats[0], places)
     opaque = not (transparent or "transparent" in prompt)
-    drawn: NDArray[np.uint8] = pixels.to_bytes(model.autoencoder.decode(last.x_t), opaque=opaque)[0].numpy()
+    drawn: NDArray[np.uint8] = pixels.to_bytes(painted, opaque=opaque)[0].numpy()
     return drawn
 
 
-def write_sheets(model: Storybook, path: Path, *, steps: int, guidance: float, seeds: range = SEEDS) -> None:
+def write_sheets(
+    model: Storybook, path: Path, draft: Draft, seeds: range = SEEDS, prompts: Sequence[str] = PROMPTS
+) -> None:
     """A row of seeds for each prompt, into one PNG."""
-    pictures = [draw_base(model, prompt, seed, steps=steps, guidance=guidance) for prompt in PROMPTS for seed in seeds]
+    pictures = [draw_base(model, prompt, seed, draft) for prompt in prompts for seed in seeds]
     Image.fromarray(sheet.contact_sheet(pictures, len(seeds))).save(path)

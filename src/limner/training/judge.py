@@ -18,9 +18,10 @@ from torch.nn import functional as F
 from limner.model import pixels
 from limner.training import loop
 from limner.training.recipe import Stage
-from limner.training.world import render
+from limner.training.world import edits, render
 from limner.training.world.scene import (
     COLOURS,
+    FRONT,
     KINDS,
     NO_PLACE,
     PLACES,
@@ -31,16 +32,19 @@ from limner.training.world.scene import (
     Scene,
     Subject,
     draw_scene,
+    usual_facing,
 )
 
 SIDE = 128
 NOTHING = "nothing"
 FACINGS = ("left", "right")
 SUBJECT_ANSWERS = {"kind": (NOTHING, *KINDS), "colour": COLOURS, "size": SIZES, "facing": FACINGS}
-"""Asked at each of the three positions. All but the kind are asked only where there is a subject."""
-SCENE_ANSWERS = {"place": (*PLACES, NO_PLACE), "time": TIMES, "weather": WEATHERS}
+"""Asked at each of the three positions of the front row. All but the kind only where there is a subject."""
+COUNTS = ("0", "1", "2", "3", "4")
+SCENE_ANSWERS = {"place": (*PLACES, NO_PLACE), "time": TIMES, "weather": WEATHERS, "count": COUNTS}
 STAGE = Stage(minutes=14, batch=48, rate=2e-3, muon_rate=4e-3, hold=0.3, average=0.995)
 RENDERS = 30_000
+EDITED_SHARE = 0.25
 HELD_OUT = 2_000
 HELD_OUT_SEED = 70_000_000
 """Renders from here on are never trained on."""
@@ -98,21 +102,28 @@ def questions() -> list[tuple[str, str, tuple[str, ...]]]:
 
 def truths(scene: Scene) -> Int64[Tensor, " q"]:
     """The right answer to each question; -1 where there is none."""
-    standing = {subject.position: subject for subject in scene.subjects}
+    standing = {at: subject for subject in scene.subjects for at, row in subject.standing() if row == FRONT}
     return torch.tensor([_truth(scene, standing.get(at), at, name, answers) for at, name, answers in questions()])
 
 
 def _truth(scene: Scene, subject: Subject | None, at: str, name: str, answers: tuple[str, ...]) -> int:
+    if name == "count":
+        return sum(subject.count for subject in scene.subjects)
     if at == "":
         return answers.index(getattr(scene, name))
     if subject is None:
         return answers.index(NOTHING) if name == "kind" else -1
+    if name == "facing" and subject.count > 1:
+        return answers.index(usual_facing(at))
     return answers.index(getattr(subject, name))
 
 
 def scene_for_judge(seed: int) -> Scene:
-    """A scene of the whole world, those that storybook is never shown included."""
-    return draw_scene(random.Random(seed))
+    """A scene of the whole world, those that storybook is never shown included, and the results of edits."""
+    rng = random.Random(seed)
+    if rng.random() < EDITED_SHARE:
+        return edits.EDITS[rng.choice(tuple(edits.EDITS))](rng).after
+    return draw_scene(rng)
 
 
 def draw_renders(folder: Path, count: int, first_seed: int) -> tuple[Tensor, Tensor]:

@@ -29,8 +29,8 @@ def label(scene: Scene, rows: int, columns: int) -> Int64[Tensor, "5 n"]:
     labels[2] = (*PLACES, NO_PLACE).index(scene.place)
     labels[3] = TIMES.index(scene.time)
     labels[4] = WEATHERS.index(scene.weather)
-    for subject in scene.subjects:
-        middle, base, box = stand(scene, subject, frame)
+    for subject, at in [(each, at) for each in scene.subjects for at in each.standing()]:
+        middle, base, box = stand(scene, subject, at, frame)
         inside = ((y > base - box) & (y < base))[:, None] & (np.abs(x - middle) < box * 0.45)[None]
         labels[0][inside] = KINDS.index(subject.kind) + 1
         labels[1][inside] = COLOURS.index(subject.colour) + 1

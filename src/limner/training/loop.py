@@ -1,4 +1,4 @@
-"""The training loop that all three stages share: rate, average, log, and a checkpoint to resume from. No network."""
+"""The training loop that all stages share: rate, average, log, curve, and a checkpoint to resume from. No network."""
 
 import json
 import time
@@ -10,7 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
-from limner.training import muon
+from limner.errors import InvalidRequest
+from limner.training import curve, muon
+from limner.training.device import precision
+from limner.training.progress import Progress, Watch, unwatched
 from limner.training.recipe import Stage
 
 WARM_SECONDS = 60.0
@@ -28,11 +31,12 @@ def rate_share(stage: Stage, done: float) -> float:
 class Trainer:
     """Runs one stage for its minutes; killed and started again, it goes on where its last save left off.
 
-    Time counts only while training, so a run may be spread over days.
+    Time counts only while training, so a run may be spread over days. It computes where the modules are.
     """
 
-    def __init__(self, name: str, stage: Stage, modules: nn.ModuleDict, folder: Path) -> None:
-        self.name, self.stage, self.modules, self.folder = name, stage, modules, folder
+    def __init__(self, name: str, stage: Stage, modules: nn.ModuleDict, folder: Path, watch: Watch = unwatched) -> None:
+        self.name, self.stage, self.modules, self.folder, self._watch = name, stage, modules, folder, watch
+        self._device = next(modules.parameters()).device
         self.average = deepcopy(modules).requires_grad_(False)
         matrices = list(muon.hidden_matrices(modules))
         others = [parameter for parameter in modules.parameters() if all(parameter is not one for one in matrices)]
@@ -41,7 +45,7 @@ class Trainer:
         if matrices:
             self.optimizers.insert(0, (muon.Muon(matrices, stage.muon_rate), stage.muon_rate))
         self.step, self.pictures, self.seconds = 0, 0, 0.0
-        self.path = folder / f"{name}.pt"
+        self.path, self._log_file = folder / f"{name}.pt", folder / "log.jsonl"
         if self.path.exists():
             self._resume()
 
@@ -50,16 +54,23 @@ class Trainer:
         """Fraction of the stage's minutes used."""
         return min(1.0, self.seconds / (self.stage.minutes * 60))
 
+    @property
+    def pictures_per_second(self) -> float:
+        """Since the stage began."""
+        return self.pictures / max(self.seconds, 1e-9)
+
     def run(self, loss: Callable[[int], tuple[Tensor, int]], sample: Callable[[nn.ModuleDict], None]) -> None:
         """Train until the minutes are used. `loss(step)` gives a scalar and how many pictures it saw."""
         if self.done >= 1:
+            self._watch(Progress(self.name, 1.0))
             return
         last, saved, recent = time.monotonic(), time.monotonic(), []
         while self.done < 1:
             share = rate_share(self.stage, self.done)
             for optimizer, rate in self.optimizers:
                 optimizer.param_groups[0]["lr"] = rate * share
-            value, pictures = loss(self.step)
+            with precision(self._device):
+                value, pictures = loss(self.step)
             value.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.modules.parameters(), MAX_GRADIENT)
             for optimizer, _ in self.optimizers:
@@ -70,8 +81,11 @@ class Trainer:
             self.step, self.pictures, self.seconds = self.step + 1, self.pictures + pictures, self.seconds + now - last
             last = now
             recent.append(float(value.detach()))
+            mean = sum(recent) / len(recent)
+            left = self.stage.minutes * 60 - self.seconds
+            self._watch(Progress(self.name, self.done, left, self.pictures_per_second, mean))
             if self.step % LOG_STEPS == 0:
-                self._log(sum(recent) / len(recent), share)
+                self._log(mean, share)
                 recent = []
             if now - saved > SAVE_SECONDS or self.done >= 1:
                 self._save()
@@ -94,9 +108,9 @@ class Trainer:
             "seconds": round(self.seconds, 1),
             "loss": round(loss, 5),
             "rate": round(self.stage.rate * share, 7),
-            "pictures_per_second": round(self.pictures / max(self.seconds, 1e-9), 1),
+            "pictures_per_second": round(self.pictures_per_second, 1),
         }
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
+        with self._log_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
     def _save(self) -> None:
@@ -109,10 +123,16 @@ class Trainer:
         partial = self.path.with_suffix(".part")
         torch.save(state, partial)
         partial.rename(self.path)
+        if self._log_file.exists():
+            curve.draw_curves(self._log_file, self.folder / "loss.png")
 
     def _resume(self) -> None:
-        state = torch.load(self.path, weights_only=True)
-        self.modules.load_state_dict(state["modules"])
+        state = torch.load(self.path, map_location=self._device, weights_only=True)
+        try:
+            self.modules.load_state_dict(state["modules"])
+        except RuntimeError as cause:
+            message = f"{self.path} is the state of other networks or words; take another --folder"
+            raise InvalidRequest(message, field="folder") from cause
         self.average.load_state_dict(state["average"])
         for (optimizer, _), kept in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(kept)

@@ -8,7 +8,7 @@ from limner.model.checkpoint import Config
 from limner.model.network import DenoiserConfig
 from limner.model.text import SPECIAL, TextConfig
 from limner.model.upsampler import UpsamplerConfig
-from limner.training.data import Shape
+from limner.training.data import COMBINE, EDIT, Shape
 
 SIZES = ("tiny", "small")
 
@@ -35,6 +35,8 @@ class Recipe:
 
     size: str
     shapes: tuple[Shape, ...]
+    edits: dict[str, int]
+    """How many edits are drawn with one input and with two (`data.EDIT`, `data.COMBINE`)."""
     large_pictures: int
     """Pictures at eight times the side, from which the upsampler learns."""
     decoder: Stage
@@ -69,6 +71,7 @@ def recipe(size: str) -> Recipe:
         return Recipe(
             size,
             shapes=(Shape("square", 128, 128, 100),),
+            edits={EDIT: 40, COMBINE: 20},
             large_pictures=8,
             decoder=Stage(0.2, 4, 2e-3, 4e-3),
             upsampler=Stage(0.1, 8, 1e-3, 1e-3),
@@ -82,6 +85,7 @@ def recipe(size: str) -> Recipe:
                 Shape("landscape", 192, 128, 5_000),
                 Shape("portrait", 128, 192, 5_000),
             ),
+            edits={EDIT: 16_000, COMBINE: 3_000},
             large_pictures=200,
             decoder=Stage(10, 8, 3e-3, 4e-3, hold=0.3, average=0.99),
             upsampler=Stage(6, 8, 1e-3, 2e-3, hold=0.2, average=0.99),

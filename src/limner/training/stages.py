@@ -7,7 +7,9 @@ import dataclasses
 import json
 import random
 import time
+from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +26,18 @@ from limner.model.autoencoder import FACTOR as LATENT_FACTOR
 from limner.model.checkpoint import Storybook
 from limner.model.text import SPECIAL
 from limner.model.upsampler import FACTOR as LARGE_FACTOR
-from limner.training import data, evaluate, layout, loop
+from limner.training import evaluate, layout, loop
+from limner.training.data import SHARD, Shard
+from limner.training.progress import Watch, unwatched
 from limner.training.recipe import Recipe
-from limner.training.world import captions, render, sheet
+from limner.training.source import SIDE, Source
+from limner.training.world import sheet
+
+Pictures = NDArray[np.uint8]
+"""One picture (height, width, 4) or several in front of each other, with straight alpha."""
+
+Loss = Callable[[int], tuple[Tensor, int]]
+"""From the number of a step the loss to go down, and how many pictures it is about."""
 
 ENCODER_PICTURES = 100
 """Pictures of each shard from whose patches the encoder is computed."""
@@ -45,39 +56,66 @@ BASE_CROP = 48
 MAX_LATENT_ERROR = 0.4
 """Largest deviation of the noise on the latents that the decoder trains on with: a denoiser is never exact."""
 
+EDIT_SHARE = 0.3
+"""Share of the denoiser's batches that are edits."""
+
 OTHER_SHAPES = 0.4
 """How often a picture that is not square is taken, beside one that is: it costs half as much again."""
 
 
-def train(recipe: Recipe, folder: Path, processes: int, start: Path | None = None) -> Storybook:
-    """Run what is left of every stage and return the finished model. `folder` holds pictures, states and the log.
+@dataclass(frozen=True)
+class Run:
+    """One run of training: how, from what, where it keeps its state, on what it computes, and who watches."""
+
+    recipe: Recipe
+    source: Source
+    folder: Path
+    device: torch.device
+    watch: Watch = unwatched
+
+
+def train(run: Run, start: Path | None = None) -> Storybook:
+    """Run what is left of every stage and return the finished model, on the CPU.
 
     With the checkpoint `start` the encoder is taken from it as it is, and the networks learn on from there.
     """
-    words = captions.words()
-    model = Storybook(recipe.config(len(words)), (*SPECIAL, *sorted(words)))
-    if start is not None:
-        _take_over(model, start)
-    folder.mkdir(parents=True, exist_ok=True)
+    finished = None if start is None else _load(start)
+    words = run.source.words() | set(finished.tokenizer.words if finished else ()) - set(SPECIAL)
+    model = Storybook(run.recipe.config(len(words)), (*SPECIAL, *sorted(words)))
+    if finished is not None:
+        _take_over(model, finished)
+    run.folder.mkdir(parents=True, exist_ok=True)
     torch.set_flush_denormal(True)
-    data.draw_pictures(folder / "pictures", recipe.shapes, processes)
-    fit_encoder(model, recipe, folder, start)
-    encoded = encode_pictures(model, recipe, folder)
-    train_decoder(model, recipe, folder, encoded)
-    train_upsampler(model, recipe, folder)
-    train_denoiser(model, recipe, folder, encoded)
-    return model.eval().requires_grad_(False)
+    shards = run.source.shards(run.folder / "pictures", run.watch)
+    fit_encoder(model, run, shards, fitted=finished is not None)
+    encoded = encode_pictures(model, run, shards)
+    model.to(run.device)
+    train_decoder(model, run, encoded)
+    train_upsampler(model, run)
+    train_denoiser(model, run, encoded)
+    return model.cpu().eval().requires_grad_(False)
 
 
-def _take_over(model: Storybook, start: Path) -> None:
-    """Begin with the weights of a finished model; InvalidRequest if it knows other words or has other sizes."""
+def _load(start: Path) -> Storybook:
     try:
-        finished = checkpoint.load(start)
+        return checkpoint.load(start)
     except ValueError as cause:
         raise InvalidRequest(f"--from: {cause}", field="from") from cause
-    if (finished.config, finished.tokenizer.words) != (model.config, model.tokenizer.words):
-        raise InvalidRequest(f"--from: {start.name} has other words or sizes than this recipe", field="from")
-    model.load_state_dict(finished.state_dict())
+
+
+def _take_over(model: Storybook, finished: Storybook) -> None:
+    """Begin with the weights of a finished model, all of whose words are known; InvalidRequest if its sizes differ.
+
+    Words that it does not know are new to it and begin as they are.
+    """
+    known = dataclasses.replace(finished.config.text, vocabulary=model.config.text.vocabulary)
+    if dataclasses.replace(finished.config, text=known) != model.config:
+        raise InvalidRequest("--from: the checkpoint has other sizes than this recipe", field="from")
+    weights = finished.state_dict()
+    embedding = model.text.embedding.weight.detach().clone()
+    places = [model.tokenizer.words.index(word) for word in finished.tokenizer.words]
+    embedding[places] = weights["text.embedding.weight"]
+    model.load_state_dict(weights | {"text.embedding.weight": embedding})
 
 
 def picture_loss(made: Tensor, truth: Tensor) -> Tensor:
@@ -88,31 +126,30 @@ def picture_loss(made: Tensor, truth: Tensor) -> Tensor:
     return error.abs().mean() + 0.5 * (across + down)
 
 
-def fit_encoder(model: Storybook, recipe: Recipe, folder: Path, start: Path | None) -> None:
-    """Compute the encoder from patches of the pictures, once for a folder; those with a subject weigh more.
+def fit_encoder(model: Storybook, run: Run, shards: list[Shard], *, fitted: bool) -> None:
+    """Compute the encoder from patches of the pictures, once for a folder; those with a known subject weigh more.
 
-    InvalidRequest if the folder's other files were made with another encoder than that of `start`.
+    A `fitted` one stays as it is; InvalidRequest if the folder's other files were made with another.
     """
-    path = folder / "encoder.pt"
+    path = run.folder / "encoder.pt"
     parts = {"autoencoder": ("basis", "mean", "scale"), "denoiser": ("spread",)}
-    if start is None and not path.exists():
+    if not fitted and not path.exists():
         patches, weights = [], []
-        for shape in recipe.shapes:
-            for shard in data.shards(folder / "pictures", shape.name):
-                pictures = np.load(shard, mmap_mode="r")[:ENCODER_PICTURES]
+        for shard in shards:
+            pictures = np.load(shard.path, mmap_mode="r")[:ENCODER_PICTURES]
+            if pictures.ndim == 4:
                 cut = F.pixel_unshuffle(pixels.to_floats(torch.from_numpy(pictures.copy())), LATENT_FACTOR)
                 patches.append(rearrange(cut, "b p h w -> (b h w) p"))
-                first = data.first_seed(shard, recipe.shapes)
-                weights += [
-                    _weigh(layout.label(data.scene_of(first + i), *cut.shape[2:])[0]) for i in range(len(pictures))
-                ]
-        model.denoiser.spread.copy_(model.autoencoder.fit(torch.cat(patches), torch.cat(weights)).half())
+                scenes = run.source.scenes(range(shard.first_seed, shard.first_seed + len(pictures)))
+                weights += [_weigh(layout.label(each, *cut.shape[2:])[0]) for each in scenes]
+        weighed = torch.cat(weights) if weights else torch.ones(sum(map(len, patches)))
+        model.denoiser.spread.copy_(model.autoencoder.fit(torch.cat(patches), weighed).half())
     told = {f"{net}.{name}": getattr(getattr(model, net), name) for net, names in parts.items() for name in names}
     if not path.exists():
         torch.save(told, path)
     kept = torch.load(path, weights_only=True)
-    if start is not None and not all(torch.equal(kept[name], told[name]) for name in told):
-        raise InvalidRequest(f"{folder} was begun with another encoder than {start.name}'s", field="folder")
+    if fitted and not all(torch.equal(kept[name], told[name]) for name in told):
+        raise InvalidRequest(f"{run.folder} was begun with another encoder than that of --from", field="folder")
     model.load_state_dict(kept, strict=False)
 
 
@@ -121,61 +158,55 @@ def _weigh(kinds: Tensor) -> Tensor:
     return 1 + (SUBJECT_WEIGHT - 1) * (kinds != layout.NOTHING).float()
 
 
-def encode_pictures(model: Storybook, recipe: Recipe, folder: Path) -> list[tuple[Path, Tensor, int]]:
-    """Every shard's file, its latents and the seed of its first picture; latents are kept for the next start."""
-    (folder / LATENTS).mkdir(exist_ok=True)
+@dataclass(frozen=True)
+class Encoded:
+    """One shard: its file, its latents (pictures, or inputs and result of edits), the seed of the first."""
+
+    path: Path
+    latents: Tensor
+    first_seed: int
+
+    @property
+    def is_edits(self) -> bool:
+        """Whether it holds edits: (count, inputs and result, channels, rows, columns)."""
+        return self.latents.ndim == 5
+
+
+def encode_pictures(model: Storybook, run: Run, shards: list[Shard]) -> list[Encoded]:
+    """Every shard with its latents, which are kept for the next start."""
+    (run.folder / LATENTS).mkdir(exist_ok=True)
     encoded = []
-    for shape in recipe.shapes:
-        for path in data.shards(folder / "pictures", shape.name):
-            kept = folder / LATENTS / f"{path.stem}.pt"
-            if not kept.exists():
-                pictures = np.load(path)
-                latents = [
-                    model.autoencoder.encode(pixels.to_floats(torch.from_numpy(pictures[i : i + 50]))).half()
-                    for i in range(0, len(pictures), 50)
-                ]
-                torch.save(torch.cat(latents), kept)
-            encoded.append((path, torch.load(kept, weights_only=True), data.first_seed(path, recipe.shapes)))
+    for shard in shards:
+        kept = run.folder / LATENTS / f"{shard.path.stem}.pt"
+        if not kept.exists():
+            torch.save(_encode(model, np.load(shard.path)), kept)
+        encoded.append(Encoded(shard.path, torch.load(kept, weights_only=True), shard.first_seed))
     return encoded
 
 
-def train_denoiser(model: Storybook, recipe: Recipe, folder: Path, encoded: list[tuple[Path, Tensor, int]]) -> None:
-    """Learn the velocity of the latents, together with the text encoder."""
-    # Strong components, in which the shapes are, would otherwise count no more than each of the many that hold detail.
-    visible = model.denoiser.spread.square() / model.denoiser.spread.square().mean()
-    weights = [latents.shape[2] == latents.shape[3] or OTHER_SHAPES for _, latents, _ in encoded]
-    head = layout.LayoutHead(model.config.denoiser.width)
-    modules = nn.ModuleDict({"net": model.denoiser, "text": model.text, "layout": head})
-    trainer = loop.Trainer("denoiser", recipe.denoiser, modules, folder)
+def _encode(model: Storybook, pictures: Pictures) -> Tensor:
+    flat = torch.from_numpy(pictures.reshape(-1, *pictures.shape[-3:]))
+    latents = [model.autoencoder.encode(pixels.to_floats(flat[i : i + 50])).half() for i in range(0, len(flat), 50)]
+    return torch.cat(latents).reshape(*pictures.shape[:-3], *latents[0].shape[1:])
+
+
+def train_denoiser(model: Storybook, run: Run, encoded: list[Encoded]) -> None:
+    """Learn the velocity of the latents, together with the text encoder; a share of the batches are edits."""
+    modules = nn.ModuleDict({"net": model.denoiser, "text": model.text})
+    if run.source.scenes([encoded[0].first_seed]):
+        modules["layout"] = layout.LayoutHead(model.config.denoiser.width).to(run.device)
+    trainer = loop.Trainer("denoiser", run.recipe.denoiser, modules, run.folder, run.watch)
     seen: dict[str, Tensor] = {}
     middle = model.denoiser.blocks[model.config.denoiser.depth // 2]
     hook = middle.register_forward_hook(lambda _block, _inputs, output: seen.update(tokens=output))
-
-    def loss(step: int) -> tuple[Tensor, int]:
-        rng = random.Random(step)
-        generator = torch.Generator().manual_seed(step)
-        _, latents, first_seed = rng.choices(encoded, weights)[0]
-        picked = rng.sample(range(len(latents)), recipe.denoiser.batch)
-        wordings = [data.word_caption(first_seed + i, rng) for i in picked]
-        prompts = ["" if rng.random() < recipe.drop_text else text for text, _ in wordings]
-        marks = [mark and prompt != "" for prompt, (_, mark) in zip(prompts, wordings, strict=True)]
-        text, present = model.text(trim(model.tokenizer.encode(prompts, transparent=marks)))
-        image = latents[picked].float()
-        noise = torch.randn(image.shape, generator=generator)
-        t = flow.draw_times(len(image), recipe.shift, generator)
-        made = model.denoiser(flow.add_noise(image, noise, t), t, text, present)
-        rows, columns = image.shape[2:]
-        labels = torch.stack([layout.label(data.scene_of(first_seed + i), rows, columns) for i in picked])
-        told = LAYOUT_WEIGHT * head(seen["tokens"], labels)
-        error = (made - flow.velocity(image, noise)).square() * visible.view(1, -1, 1, 1)
-        where = _weigh(labels[:, 0]).view(-1, 1, rows, columns)
-        return (error * where).mean() / where.mean() + told, len(image)
+    loss = denoiser_loss(model, run, encoded, lambda labels: modules["layout"](seen["tokens"], labels))
 
     def sample(average: nn.ModuleDict) -> None:
         shown = deepcopy(model)
         shown.denoiser.load_state_dict(average["net"].state_dict())
         shown.text.load_state_dict(average["text"].state_dict())
-        evaluate.write_sheets(shown.eval(), folder / "denoiser.png", steps=6, guidance=1.5, seeds=range(2))
+        draft = evaluate.Draft(6, 1.5)
+        evaluate.write_sheets(shown.cpu().eval(), run.folder / "denoiser.png", draft, range(2), run.source.prompts)
 
     trainer.run(loss, sample)
     hook.remove()
@@ -183,76 +214,144 @@ def train_denoiser(model: Storybook, recipe: Recipe, folder: Path, encoded: list
     model.text.load_state_dict(trainer.average["text"].state_dict())
 
 
+def denoiser_loss(
+    model: Storybook, run: Run, encoded: list[Encoded], second_lesson: Callable[[Tensor], Tensor]
+) -> Loss:
+    """The loss at a step, from numbers that depend on the step alone, and how many pictures it is about.
+
+    The second lesson is given the labels of what is drawn, where that is known; else all places weigh the same.
+    """
+    # Strong components, in which the shapes are, would otherwise count no more than each of the many that hold detail.
+    visible = model.denoiser.spread.square() / model.denoiser.spread.square().mean()
+    weights = _shares(encoded)
+
+    def loss(step: int) -> tuple[Tensor, int]:
+        rng = random.Random(step)
+        generator = torch.Generator().manual_seed(step)
+        shard = rng.choices(encoded, weights)[0]
+        picked = rng.sample(range(len(shard.latents)), run.recipe.denoiser.batch)
+        seeds = [shard.first_seed + i for i in picked]
+        latents = shard.latents[picked].float()
+        *references, image = latents.unbind(1) if shard.is_edits else [latents]
+        prompts, marks = _word(run, seeds, rng)
+        ids = trim(model.tokenizer.encode(prompts, transparent=marks))
+        noise = torch.randn(image.shape, generator=generator)
+        t = flow.draw_times(len(image), run.recipe.shift, generator)
+        ids, image, noise, t, *references = (each.to(run.device) for each in (ids, image, noise, t, *references))
+        text, present = model.text(ids)
+        made = model.denoiser(flow.add_noise(image, noise, t), t, text, present, references)
+        error = (made - flow.velocity(image, noise)).square() * visible.view(1, -1, 1, 1)
+        rows, columns = image.shape[2:]
+        scenes = run.source.scenes(seeds)
+        if not scenes:
+            return error.mean(), len(image)
+        labels = torch.stack([layout.label(each, rows, columns) for each in scenes]).to(run.device)
+        told = LAYOUT_WEIGHT * second_lesson(labels)
+        where = _weigh(labels[:, 0]).view(-1, 1, rows, columns)
+        return (error * where).mean() / where.mean() + told, len(image)
+
+    return loss
+
+
+def _shares(encoded: list[Encoded]) -> list[float]:
+    """How often each shard is taken."""
+    weights = [
+        len(shard.latents) / SHARD * (1.0 if shard.latents.shape[-2] == shard.latents.shape[-1] else OTHER_SHAPES)
+        for shard in encoded
+    ]
+    edits = sum(weight for weight, shard in zip(weights, encoded, strict=True) if shard.is_edits)
+    pictures = sum(weights) - edits
+    scale = EDIT_SHARE / (1 - EDIT_SHARE) * pictures / max(edits, 1e-9)
+    return [weight * (scale if shard.is_edits else 1) for weight, shard in zip(weights, encoded, strict=True)]
+
+
+def _word(run: Run, seeds: list[int], rng: random.Random) -> tuple[list[str], list[bool]]:
+    """Prompts, some of them left out, and whether each asks for a transparent background."""
+    wordings = [run.source.word(seed, rng) for seed in seeds]
+    prompts = ["" if rng.random() < run.recipe.drop_text else text for text, _ in wordings]
+    return prompts, [mark and prompt != "" for prompt, (_, mark) in zip(prompts, wordings, strict=True)]
+
+
 def trim(ids: Tensor) -> Tensor:
     """Ids without the columns that are padding in every row."""
     return ids[:, : int((ids != 0).sum(dim=1).max())]
 
 
-def train_decoder(model: Storybook, recipe: Recipe, folder: Path, encoded: list[tuple[Path, Tensor, int]]) -> None:
+def train_decoder(model: Storybook, run: Run, encoded: list[Encoded]) -> None:
     """Learn to draw the picture from latents with an error such as the denoiser's."""
-    shards = [(latents, np.load(path, mmap_mode="r")) for path, latents, _ in encoded]
-    rng = np.random.default_rng(2)
+    shards = [(shard.latents, np.load(shard.path, mmap_mode="r")) for shard in encoded if not shard.is_edits]
     model.autoencoder.decoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast
     modules = nn.ModuleDict({"net": model.autoencoder.decoder})
-    trainer = loop.Trainer("decoder", recipe.decoder, modules, folder)
-
-    def loss(_step: int) -> tuple[Tensor, int]:
-        latents, pictures = shards[rng.integers(len(shards))]
-        first = int(rng.integers(len(latents) - recipe.decoder.batch + 1))
-        picked = slice(first, first + recipe.decoder.batch)  # neighbours on the disk, and no more alike than others
-        exact = latents[picked].float()
-        error = torch.from_numpy(rng.uniform(0, MAX_LATENT_ERROR, (len(exact), 1, 1, 1))).float()
-        made = model.autoencoder.decode(exact + error * torch.randn_like(exact))
-        return picture_loss(made, pixels.to_floats(torch.tensor(pictures[picked]))), len(exact)
+    trainer = loop.Trainer("decoder", run.recipe.decoder, modules, run.folder, run.watch)
 
     def sample(_average: nn.ModuleDict) -> None:
         latents, pictures = shards[0]
         with torch.no_grad():
-            made = model.autoencoder.decode(latents[:8].float())
-        _write_sheet(torch.cat([pixels.to_floats(torch.tensor(pictures[:8])), made]), folder / "decoder.png", 8)
+            made = model.autoencoder.decode(latents[:8].float().to(run.device)).cpu()
+        _write_sheet(torch.cat([pixels.to_floats(torch.tensor(pictures[:8])), made]), run.folder / "decoder.png", 8)
 
-    trainer.run(loss, sample)
+    trainer.run(decoder_loss(model, run, shards), sample)
     model.autoencoder.decoder.load_state_dict(trainer.average["net"].state_dict())
 
 
-def train_upsampler(model: Storybook, recipe: Recipe, folder: Path) -> None:
-    """Learn to draw the large picture from what the decoder makes of its latents."""
-    scenes = _large_scenes(model, recipe, folder)
+def decoder_loss(model: Storybook, run: Run, shards: list[tuple[Tensor, Pictures]]) -> Loss:
+    """The loss of the pictures that are decoded from somewhat wrong latents."""
+    rng, batch = np.random.default_rng(2), run.recipe.decoder.batch
+
+    def loss(_step: int) -> tuple[Tensor, int]:
+        latents, pictures = shards[rng.integers(len(shards))]
+        first = int(rng.integers(len(latents) - batch + 1))
+        picked = slice(first, first + batch)  # neighbours on the disk, and no more alike than others
+        exact = latents[picked].float()
+        error = torch.from_numpy(rng.uniform(0, MAX_LATENT_ERROR, (len(exact), 1, 1, 1))).float()
+        made = model.autoencoder.decode((exact + error * torch.randn_like(exact)).to(run.device))
+        return picture_loss(made, pixels.to_floats(torch.tensor(pictures[picked]).to(run.device))), len(exact)
+
+    return loss
+
+
+def train_upsampler(model: Storybook, run: Run) -> None:
+    """Learn to draw the large picture from what the decoder makes of its latents, if there are large pictures."""
+    scenes = _large_scenes(model, run)
+    if not scenes:
+        return
+    modules = nn.ModuleDict({"net": model.upsampler})
+    trainer = loop.Trainer("upsampler", run.recipe.upsampler, modules, run.folder, run.watch)
+
+    def sample(_average: nn.ModuleDict) -> None:
+        with torch.no_grad():
+            made = model.upsampler(torch.stack([base for base, _ in scenes[:2]]))
+        _write_sheet(made.cpu(), run.folder / "upsampler.png", 2)
+
+    trainer.run(upsampler_loss(model, run, scenes), sample)
+    model.upsampler.load_state_dict(trainer.average["net"].state_dict())
+
+
+def upsampler_loss(model: Storybook, run: Run, scenes: list[tuple[Tensor, Pictures]]) -> Loss:
+    """The loss of crops of the large pictures, each given with its base picture."""
     rng = np.random.default_rng(1)
-    trainer = loop.Trainer("upsampler", recipe.upsampler, nn.ModuleDict({"net": model.upsampler}), folder)
 
     def loss(_step: int) -> tuple[Tensor, int]:
         bases, large = [], []
-        for _ in range(recipe.upsampler.batch):
+        for _ in range(run.recipe.upsampler.batch):
             base, truth = scenes[rng.integers(len(scenes))]
             y, x = (int(rng.integers(length - BASE_CROP + 1)) for length in base.shape[1:])
             bases.append(base[:, y : y + BASE_CROP, x : x + BASE_CROP])
             top, left, span = (at * LARGE_FACTOR for at in (y, x, BASE_CROP))
             large.append(torch.tensor(truth[top : top + span, left : left + span]))
-        return picture_loss(model.upsampler(torch.stack(bases)), pixels.to_floats(torch.stack(large))), len(bases)
+        made = model.upsampler(torch.stack(bases))
+        return picture_loss(made, pixels.to_floats(torch.stack(large).to(run.device))), len(bases)
 
-    def sample(_average: nn.ModuleDict) -> None:
-        with torch.no_grad():
-            made = model.upsampler(torch.stack([base for base, _ in scenes[:2]]))
-        _write_sheet(made, folder / "upsampler.png", 2)
-
-    trainer.run(loss, sample)
-    model.upsampler.load_state_dict(trainer.average["net"].state_dict())
+    return loss
 
 
-def _large_scenes(model: Storybook, recipe: Recipe, folder: Path) -> list[tuple[Tensor, NDArray[np.uint8]]]:
-    """Some square pictures as they are decoded, and the same scenes drawn at the full size."""
-    side = 128 * LARGE_FACTOR
-    (folder / "large").mkdir(exist_ok=True)
+def _large_scenes(model: Storybook, run: Run) -> list[tuple[Tensor, Pictures]]:
+    """Some square pictures as they are decoded, and the same at the full size."""
+    (run.folder / "large").mkdir(exist_ok=True)
     scenes = []
-    for seed in range(90_000_000, 90_000_000 + recipe.large_pictures):
-        path = folder / "large" / f"{seed}.png"
-        if not path.exists():
-            partial = path.with_suffix(".part")
-            Image.fromarray(render.render(data.scene_of(seed), side, side)).save(partial, "PNG", compress_level=1)
-            partial.rename(path)
+    for path in run.source.large(run.folder / "large", run.recipe.large_pictures):
         truth = np.asarray(Image.open(path))
-        small = pixels.shrink(pixels.to_floats(pixels.from_array(truth)), 128, 128)
+        small = pixels.shrink(pixels.to_floats(pixels.from_array(truth)), SIDE, SIDE).to(run.device)
         with torch.no_grad():
             scenes.append((model.autoencoder.decode(model.autoencoder.encode(small))[0], truth))
     return scenes

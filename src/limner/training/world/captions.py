@@ -14,8 +14,9 @@ from typing import Any
 
 from limner.training.world.scene import COLOURS, NATURAL, NO_PLACE, TURNING, Scene, Subject, usual_facing
 
-WORD = re.compile(r"[a-z]+")
-LIVING = ("ox", "dog", "cat", "bird")
+WORD = re.compile(r"[a-z]+|[0-9]+")
+BLANK = re.compile(r"\{[a-z]+\}")
+LIVING = ("ox", "dog", "cat", "bird", "rabbit")
 VOWELS = "aeiou"
 POSITION_SHARE = {"left": 0.85, "centre": 0.5, "right": 0.85}
 """How often a caption tells where its one subject is: left unsaid, it is most likely in the middle."""
@@ -31,7 +32,7 @@ def words() -> set[str]:
     """Every lower-case word a caption can contain; captions are split with `WORD`."""
     found = {"a", "an", "the"}
     for phrase in _phrases(tables()):
-        found.update(WORD.findall(phrase.replace("{adj}", " ").lower()))
+        found.update(WORD.findall(BLANK.sub(" ", phrase).lower()))
     return found
 
 
@@ -47,7 +48,7 @@ def caption(scene: Scene, rng: random.Random) -> str:
     brief = rng.random() < 0.12
     text = _subjects(scene, rng, brief)
     around = _surroundings(scene, rng, brief)
-    if len(scene.subjects) == 1 and not brief and rng.random() < 0.2:
+    if len(scene.subjects) == 1 and scene.subjects[0].count == 1 and not brief and rng.random() < 0.2:
         around.append(_afterthought(scene.subjects[0], rng))
     opening = rng.random()
     front = ""
@@ -83,12 +84,32 @@ def _finish(text: str, rng: random.Random) -> str:
 
 
 def _subjects(scene: Scene, rng: random.Random, brief: bool) -> str:
+    """The subjects in words. Two whose places are not told are named in their order, from the left."""
+    if len(scene.subjects) == 1:
+        only = scene.subjects[0]
+        if only.count > 1:
+            return several(only, rng)
+        return _subject(only, rng, brief, placed=not brief and rng.random() < POSITION_SHARE[only.position])
+    told = rng.random()
+    if brief or told < 0.4:
+        return f" {rng.choice(tables()['and'])} ".join(
+            _subject(each, rng, brief, placed=False) for each in scene.subjects
+        )
     order = list(scene.subjects)
     rng.shuffle(order)
-    placed = not brief and rng.random() < (0.75 if len(order) > 1 else POSITION_SHARE[order[0].position])
-    phrases = [_subject(subject, rng, brief, placed) for subject in order]
-    joint = " and " if placed else f" {rng.choice(tables()['and'])} "
-    return joint.join(phrases)
+    if told < 0.7:
+        first, second = (_subject(each, rng, brief, placed=False) for each in order)
+        return f"{first} {rng.choice(tables()['relations'][order[0].position])} {second}"
+    return " and ".join(_subject(each, rng, brief, placed=True) for each in order)
+
+
+def several(subject: Subject, rng: random.Random) -> str:
+    """A subject that is more than one: its number, often its colour, and its name."""
+    table = tables()
+    noun: str = rng.choice(table["plurals"][subject.kind])
+    if rng.random() < _colour_share(subject, brief=False):
+        noun = f"{rng.choice(table['colours'][subject.colour])} {noun}"
+    return f"{rng.choice(table['counts'][str(subject.count)])} {noun}"
 
 
 def _subject(subject: Subject, rng: random.Random, brief: bool, placed: bool) -> str:
@@ -99,14 +120,18 @@ def _subject(subject: Subject, rng: random.Random, brief: bool, placed: bool) ->
     if subject.size in table["sizes"] and rng.random() < (0.4 if brief else 0.75):
         noun = f"{rng.choice(table['sizes'][subject.size])} {noun}"
     if not (brief and rng.random() < 0.4):
-        article = "an" if noun[0] in VOWELS else "a"
-        noun = f"{'the' if rng.random() < 0.04 else article} {noun}"
+        noun = f"{'the' if rng.random() < 0.04 else article(noun)} {noun}"
     if not brief and rng.random() < 0.25:
         noun = f"{noun} {rng.choice(table['verbs']['living' if subject.kind in LIVING else 'thing'])}"
     turned = subject.facing != usual_facing(subject.position)
     if subject.kind in TURNING and rng.random() < (0.95 if turned else 0.08):
         noun = f"{noun} {rng.choice(table['facing'][subject.facing])}"
     return f"{noun} {rng.choice(table['positions'][subject.position])}" if placed else noun
+
+
+def article(noun: str) -> str:
+    """`a` or `an`."""
+    return "an" if noun[0] in VOWELS else "a"
 
 
 def _colour_share(subject: Subject, brief: bool) -> float:

@@ -18,6 +18,7 @@ PALETTE: dict[str, str] = {
     "brown": "#80491f",
     "white": "#f8f7f3",
     "black": "#2b2c33",
+    "grey": "#9197a1",
 }
 
 SUBJECT_LIGHT: dict[str, Rgb] = {"day": (1.0, 1.0, 1.0), "sunset": (1.0, 0.93, 0.88), "night": (0.88, 0.87, 0.96)}

@@ -16,14 +16,25 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from limner.training.world import colours, landscape
-from limner.training.world.scene import NO_PLACE, Scene, Subject
+from limner.training.world.scene import BACK, NO_PLACE, POSITION_X, SIZE_SCALE, Scene, Subject, usual_facing
 
-KIND_FACTOR = {"ox": 1.1, "car": 1.2, "tree": 1.1, "house": 1.0, "ball": 0.84, "cube": 0.86, "bird": 0.96}
+KIND_FACTOR = {
+    "ox": 1.1,
+    "car": 1.2,
+    "tree": 1.1,
+    "flower": 0.9,
+    "house": 1.0,
+    "ball": 0.84,
+    "cube": 0.86,
+    "bird": 0.96,
+}
 SINK = 9.0
 GRID = 12.5
 """Subjects stand on a grid of the latents' spacing at the base resolution: 16 of 128 pixels."""
 CUT = 4.0
 """Units of a subject's box, which is empty at its edges, that may lie outside the picture."""
+ROWS = 2 * GRID
+"""Units from the back row of several to the front one."""
 
 
 def render(scene: Scene, width: int, height: int) -> NDArray[np.uint8]:
@@ -44,8 +55,9 @@ def scene_svg(scene: Scene, width: int, height: int) -> str:
     ]
     if scene.place != NO_PLACE:
         parts.append(landscape.backdrop(scene, wide, high))
-    for number, subject in enumerate(scene.subjects):
-        parts.append(_subject(scene, subject, number, (wide, high)))
+    each = [(subject, at) for subject in scene.subjects for at in subject.standing()]
+    for number, (subject, at) in enumerate(each):
+        parts.append(_subject(scene, subject, at, number, (wide, high)))
     if scene.place != NO_PLACE:
         parts.append(landscape.falling(scene, wide, high))
     parts.append("</svg>")
@@ -58,8 +70,8 @@ def kind_fragment(kind: str) -> str:
     return (Path(__file__).parent / "kinds" / f"{kind}.svg").read_text(encoding="utf-8")
 
 
-def _subject(scene: Scene, subject: Subject, number: int, frame: tuple[float, float]) -> str:
-    middle, base, box = stand(scene, subject, frame)
+def _subject(scene: Scene, subject: Subject, at: tuple[str, str], number: int, frame: tuple[float, float]) -> str:
+    middle, base, box = stand(scene, subject, at, frame)
     tokens = colours.subject_tokens(subject.colour, scene.time, subject.shade)
     definitions = _definitions(tokens, number)
     tokens |= {"body": f"url(#b{number})", "sphere": f"url(#s{number})", "gloss": f"url(#g{number})"}
@@ -67,7 +79,8 @@ def _subject(scene: Scene, subject: Subject, number: int, frame: tuple[float, fl
     for name, value in tokens.items():
         drawing = drawing.replace("{" + name + "}", value)
     scale = box / 100
-    mirror = -scale if subject.facing == "left" else scale
+    facing = subject.facing if subject.count == 1 else usual_facing(at[0])
+    mirror = -scale if facing == "left" else scale
     sunk = scene.place == "water"
     sink = (SINK if subject.kind != "boat" else 5.0) * scale if sunk else 0.0
     left = middle - 50 * mirror
@@ -86,14 +99,19 @@ def _subject(scene: Scene, subject: Subject, number: int, frame: tuple[float, fl
     return f"{definitions}{shadow}{shape}"
 
 
-def stand(scene: Scene, subject: Subject, frame: tuple[float, float]) -> tuple[float, float, float]:
+def stand(
+    scene: Scene, subject: Subject, at: tuple[str, str], frame: tuple[float, float]
+) -> tuple[float, float, float]:
     """Where a subject stands in a frame of (wide, high) units: its middle, its ground line, the side of its box."""
-    wide, high = frame
-    box = subject.scale * KIND_FACTOR.get(subject.kind, 1.0) * 100
+    (position, row), (wide, high) = at, frame
+    box = SIZE_SCALE[subject.size] * KIND_FACTOR.get(subject.kind, 1.0) * 100
     margin = math.ceil((box / 2 - CUT) / GRID) * GRID
-    middle = min(max(subject.x * wide, margin), wide - margin)
-    base = high - GRID if scene.place != NO_PLACE else round((high + box * 0.94) / 2 / GRID) * GRID
-    return middle, base, box
+    middle = min(max(POSITION_X[position] * wide, margin), wide - margin)
+    base = high - GRID
+    if scene.place == NO_PLACE and not scene.cut_out:
+        tall = box * 0.94 + (ROWS if subject.count > 2 else 0)
+        base = round((high + tall) / 2 / GRID) * GRID
+    return middle, base - (ROWS if row == BACK else 0), box
 
 
 def _definitions(tokens: dict[str, str], number: int) -> str:

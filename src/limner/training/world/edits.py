@@ -1,0 +1,219 @@
+"""Edits of the picture world: a scene, an instruction, and the scene as it should be afterwards. The truth is exact.
+
+Everything an instruction does not name stays as it was, down to hills and clouds. Not the drawing and not the words
+themselves: those are `render.py` and `words.toml`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from limner.training.world.captions import article, caption, tables
+from limner.training.world.scene import (
+    COLOURS,
+    KINDS,
+    NO_PLACE,
+    PLACES,
+    POSITIONS,
+    TIMES,
+    TURNING,
+    WEATHERS,
+    Scene,
+    Subject,
+    draw_scene,
+    draw_subject,
+    is_held_out,
+    usual_facing,
+)
+
+TOLD_WHOLE = 0.2
+"""Share of the edits that are told by a caption of the result instead of an instruction: people do both."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One edit: what kind, the scene before and after, the second input if there is one, and the subject it names."""
+
+    kind: str
+    before: Scene
+    after: Scene
+    named: Subject
+    second: Scene | None = None
+
+    @property
+    def inputs(self) -> tuple[Scene, ...]:
+        """The scenes that the model is given."""
+        return (self.before,) if self.second is None else (self.before, self.second)
+
+
+def _other(rng: random.Random, values: tuple[str, ...], than: str) -> str:
+    return rng.choice([value for value in values if value != than])
+
+
+def _swap(scene: Scene, old: Subject, new: Subject) -> Scene:
+    return replace(scene, subjects=tuple(new if each is old else each for each in scene.subjects))
+
+
+def _recolour(rng: random.Random) -> Edit:
+    scene = draw_scene(rng, place_none_share=0.05)
+    named = rng.choice(scene.subjects)
+    after = _swap(scene, named, replace(named, colour=_other(rng, COLOURS, named.colour)))
+    return Edit("recolour", scene, after, named)
+
+
+def _pair(rng: random.Random) -> tuple[Scene, Subject]:
+    scene = draw_scene(rng, place_none_share=0)
+    while len(scene.subjects) != 2:
+        scene = draw_scene(rng, place_none_share=0)
+    return scene, rng.choice(scene.subjects)
+
+
+def _single(rng: random.Random) -> tuple[Scene, Subject]:
+    scene = draw_scene(rng, place_none_share=0)
+    while len(scene.subjects) != 1 or scene.subjects[0].count > 1:
+        scene = draw_scene(rng, place_none_share=0)
+    return scene, scene.subjects[0]
+
+
+def _add(rng: random.Random) -> Edit:
+    scene, named = _pair(rng)
+    return Edit(
+        "add", replace(scene, subjects=tuple(each for each in scene.subjects if each is not named)), scene, named
+    )
+
+
+def _remove(rng: random.Random) -> Edit:
+    scene, named = _pair(rng) if rng.random() < 0.6 else _single(rng)
+    rest = tuple(each for each in scene.subjects if each is not named)
+    return Edit("remove", scene, replace(scene, subjects=rest), named)
+
+
+def _replace(rng: random.Random) -> Edit:
+    scene, named = _pair(rng) if rng.random() < 0.4 else _single(rng)
+    kinds = tuple(kind for kind in KINDS if kind not in {each.kind for each in scene.subjects})
+    new = draw_subject(rng, rng.choice(kinds), named.position, named.size)
+    facing = named.facing if named.kind in TURNING and new.kind in TURNING else usual_facing(new.position)
+    return Edit("replace", scene, _swap(scene, named, replace(new, facing=facing)), named)
+
+
+def _move(rng: random.Random) -> Edit:
+    scene, named = _single(rng)
+    after = _swap(scene, named, replace(named, position=_other(rng, POSITIONS, named.position)))
+    return Edit("move", scene, after, named)
+
+
+def _resize(rng: random.Random) -> Edit:
+    scene, named = _single(rng)
+    after = _swap(scene, named, replace(named, size=_other(rng, ("small", "large"), named.size)))
+    return Edit("resize", scene, after, named)
+
+
+def _surroundings(rng: random.Random, *, kind: str, values: tuple[str, ...]) -> Edit:
+    scene = draw_scene(rng, place_none_share=0)
+    changed = {kind: _other(rng, values, getattr(scene, kind))}
+    return Edit(kind, scene, replace(scene, **changed), scene.subjects[0])  # type: ignore[arg-type]
+
+
+def _weather(rng: random.Random) -> Edit:
+    return _surroundings(rng, kind="weather", values=WEATHERS)
+
+
+def _time(rng: random.Random) -> Edit:
+    return _surroundings(rng, kind="time", values=TIMES)
+
+
+def _place(rng: random.Random) -> Edit:
+    return _surroundings(rng, kind="place", values=PLACES)
+
+
+def _background(rng: random.Random) -> Edit:
+    scene, named = _single(rng)
+    return Edit("background", scene, replace(scene, place=NO_PLACE, weather="clear", cut_out=True), named)
+
+
+def _combine(rng: random.Random) -> Edit:
+    """The subject of one picture, in its place and size, in the surroundings of another."""
+    scene, named = _single(rng)
+    second = draw_scene(rng, place_none_share=0)
+    return Edit("combine", scene, replace(second, subjects=(named,)), named, second)
+
+
+EDITS: dict[str, Callable[[random.Random], Edit]] = {
+    "recolour": _recolour,
+    "add": _add,
+    "remove": _remove,
+    "replace": _replace,
+    "move": _move,
+    "resize": _resize,
+    "weather": _weather,
+    "time": _time,
+    "place": _place,
+    "background": _background,
+    "combine": _combine,
+}
+
+
+def draw_edit(rng: random.Random, kind: str = "") -> Edit:
+    """An edit of this kind (any that has one input, if none is named), none of whose scenes is held out."""
+    kind = kind or rng.choice([name for name in EDITS if name != "combine"])
+    edit = EDITS[kind](rng)
+    while any(is_held_out(scene) for scene in (*edit.inputs, edit.after)):
+        edit = EDITS[kind](rng)
+    return edit
+
+
+def word_edit(edit: Edit, rng: random.Random) -> str:
+    """The edit in words: an instruction, or now and then a caption of the result."""
+    if edit.after.subjects and edit.kind not in ("background", "combine") and rng.random() < TOLD_WHOLE:
+        return caption(edit.after, rng)
+    return instruct(edit, rng)
+
+
+def instruct(edit: Edit, rng: random.Random) -> str:
+    """An instruction for the edit; it names nothing that stays."""
+    table = tables()
+    text: str = rng.choice(table["edits"][edit.kind])
+    for blank, choose in _blanks(edit, rng).items():
+        if "{" + blank + "}" in text:
+            text = text.replace("{" + blank + "}", choose())
+    return f"{text[0].upper()}{text[1:]}." if rng.random() < 0.3 else text
+
+
+def _blanks(edit: Edit, rng: random.Random) -> dict[str, Callable[[], str]]:
+    table, after = tables(), edit.after
+    known = {each.position: each for each in after.subjects}
+    made = known.get(edit.named.position, next(iter(known.values()), edit.named))
+
+    def pick(name: str, value: str) -> str:
+        word: str = rng.choice(table[name][value])
+        return word
+
+    return {
+        "thing": lambda: _name(edit.named, rng),
+        "new": lambda: _describe(made, rng),
+        "colour": lambda: pick("colours", made.colour),
+        "position": lambda: pick("positions", made.position),
+        "towards": lambda: pick("towards", made.position),
+        "relative": lambda: pick("relative", made.size),
+        "weather": lambda: pick("weather_edits", after.weather),
+        "time": lambda: pick("time_nouns", after.time),
+        "time_phrase": lambda: pick("times", after.time),
+        "place": lambda: pick("places", after.place),
+        "from": lambda: pick("places_of_second", after.place),
+    }
+
+
+def _name(subject: Subject, rng: random.Random) -> str:
+    table = tables()
+    noun: str = rng.choice(table["plurals" if subject.count > 1 else "kinds"][subject.kind])
+    return f"{rng.choice(table['colours'][subject.colour])} {noun}" if rng.random() < 0.25 else noun
+
+
+def _describe(subject: Subject, rng: random.Random) -> str:
+    table = tables()
+    noun = f"{rng.choice(table['colours'][subject.colour])} {rng.choice(table['kinds'][subject.kind])}"
+    if subject.size == "small" or (subject.size == "large" and rng.random() < 0.4):
+        noun = f"{rng.choice(table['sizes'][subject.size])} {noun}"
+    return f"{article(noun)} {noun}"

@@ -1,0 +1,65 @@
+"""Edits of the world: the result differs from the input in what the instruction names, and in nothing else."""
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from limner.training.world.captions import WORD, tables, words
+from limner.training.world.edits import EDITS, Edit, draw_edit, instruct, word_edit
+from limner.training.world.scene import Scene, is_held_out
+
+
+def drawn(kind: str) -> list[Edit]:
+    rng = random.Random(kind)
+    return [draw_edit(rng, kind) for _ in range(60)]
+
+
+@pytest.mark.parametrize("kind", EDITS)
+def test_no_scene_of_an_edit_is_held_out_and_its_words_are_known(kind: str) -> None:
+    rng = random.Random(4)
+    for edit in drawn(kind):
+        assert edit.kind == kind
+        assert not any(is_held_out(scene) for scene in (*edit.inputs, edit.after))
+        assert edit.before != edit.after
+        text = word_edit(edit, rng)
+        assert "{" not in text
+        assert set(WORD.findall(text.lower())) <= words(), text
+
+
+@pytest.mark.parametrize("kind", ["recolour", "add", "remove", "replace", "move", "resize"])
+def test_an_edit_of_a_subject_leaves_the_surroundings_and_the_others(kind: str) -> None:
+    for edit in drawn(kind):
+        nobody: Scene = replace(edit.before, subjects=())
+        assert nobody == replace(edit.after, subjects=())
+        gone, new = (
+            set(edit.before.subjects) - set(edit.after.subjects),
+            set(edit.after.subjects) - set(edit.before.subjects),
+        )
+        assert len(gone) == (kind != "add")
+        assert len(new) == (kind != "remove")
+
+
+@pytest.mark.parametrize("kind", ["weather", "time", "place", "background"])
+def test_an_edit_of_the_surroundings_leaves_the_subjects(kind: str) -> None:
+    for edit in drawn(kind):
+        assert edit.before.subjects == edit.after.subjects
+        assert (edit.before.hill, edit.before.cloud) == (edit.after.hill, edit.after.cloud)
+
+
+def test_two_inputs_give_the_subject_of_the_first_and_all_else_of_the_second() -> None:
+    for edit in drawn("combine"):
+        assert edit.second is not None
+        assert edit.after == replace(edit.second, subjects=edit.before.subjects)
+
+
+def test_an_instruction_says_what_the_result_has() -> None:
+    rng = random.Random(5)
+    for edit in drawn("recolour"):
+        (new,) = set(edit.after.subjects) - set(edit.before.subjects)
+        told = instruct(edit, rng).lower()
+        assert any(word in told for word in tables()["colours"][new.colour]), told
+    for edit in drawn("time"):
+        told = instruct(edit, rng).lower()
+        phrases = [*tables()["times"][edit.after.time], *tables()["time_nouns"][edit.after.time]]
+        assert any(phrase in told for phrase in phrases), told
