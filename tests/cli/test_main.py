@@ -20,7 +20,7 @@ def test_help_loads_no_torch_no_sqlalchemy_and_no_fastapi() -> None:
     assert done.stdout.splitlines()[-1] == "LOADED"
     for command in ("serve", "worker", "generate", "edit", "queue", "files", "prune", "backup", "restore", "train"):
         assert f"\n  {command} " in done.stdout
-    for command in ("status", "doctor"):
+    for command in ("status", "doctor", "world"):
         assert f"\n  {command} " in done.stdout
 
 

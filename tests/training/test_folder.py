@@ -7,7 +7,7 @@ import random
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,9 @@ from PIL import Image, ImageDraw
 from limner.errors import InvalidRequest
 from limner.model import checkpoint
 from limner.training import recipe, stages
+from limner.training.captioned import Picture, read_folder
 from limner.training.data import Shape
-from limner.training.folder import Folder, Picture, by_shape, read_folder
+from limner.training.folder import Folder, by_shape
 from limner.training.progress import Progress, unwatched
 from limner.training.recipe import Stage
 
@@ -34,6 +35,15 @@ TINY = dataclasses.replace(
     upsampler=Stage(0.02, 2, 1e-3, 1e-3),
     denoiser=Stage(0.15, 16, 2e-3, 6e-3),
 )
+
+
+@pytest.fixture(autouse=True)
+def alone() -> Iterator[None]:
+    """One thread: two that share their cores with other tests wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def draw(file: Path, number: int, size: tuple[int, int] = (150, 140), ground: str = "white") -> str:
@@ -92,8 +102,8 @@ def test_words_seen_once_are_not_learned(own: Path) -> None:
         (lambda own: [file.unlink() for file in own.rglob("*.*")], "has no PNG, JPEG or WebP picture"),
         (lambda own: (own / "09.txt").unlink(), "1 of 40 pictures have no caption; the first is 09.png"),
         (lambda own: (own / "09.png").unlink(), r"09.txt is about 09.png, but there is no such picture"),
-        (lambda own: (own / "09.txt").write_text(" \n"), r"09.txt has no word for 09.png"),
-        (lambda own: (own / "09.txt").write_text("бык"), r"09.txt has no word for 09.png"),
+        (lambda own: (own / "09.txt").write_text(" \n"), "the caption '' of 09.png has no word; words are made of"),
+        (lambda own: (own / "09.txt").write_text("бык"), "the caption 'бык' of 09.png has no word"),
         (lambda own: (own / "09.txt").write_bytes(b"\xff\xfe\xff"), "09.txt is not text in UTF-8"),
         (lambda own: (own / "09.png").write_text("no picture"), "09.png is not a whole PNG, JPEG or WebP picture"),
         (lambda own: (own / "captions.jsonl").write_text("{}\n"), r'captions.jsonl, line 1, is not like {"file_name"'),
@@ -231,4 +241,4 @@ def test_a_folder_is_trained_on_to_the_end_and_the_loss_falls(own: Path, tmp_pat
 def mean_loss(model: checkpoint.Storybook, run: stages.Run, encoded: list[stages.Encoded]) -> float:
     """Over batches that are the same for every model."""
     loss = stages.denoiser_loss(model, run, encoded, lambda labels: pytest.fail("nothing is known of these pictures"))
-    return sum(float(loss(step)[0]) for step in range(1000, 1008)) / 8
+    return sum(float(loss(step)[0]) for step in range(1000, 1004)) / 4

@@ -1,7 +1,6 @@
-"""A person's own pictures as training data: a folder of PNG, JPEG or WebP files and their captions.
+"""A person's own pictures as a source: what they are to the stages. Nobody knows what a picture shows.
 
-The captions of `ox.png` are the lines of `ox.txt` beside it; or all stand in one `captions.jsonl` or `metadata.jsonl`,
-as in Hugging Face's imagefolder. Nothing here knows what a picture shows, and nobody's folder is written to.
+The folder itself is read by `captioned.py`.
 """
 
 import json
@@ -9,25 +8,20 @@ import math
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from limner.errors import InvalidRequest
-from limner.images import compose, intake
 from limner.model.text import split_words
 from limner.training import data
+from limner.training.captioned import Picture, fit, fit_shard, read_folder, wrong
 from limner.training.data import SHARD, Shape, Shard
 from limner.training.progress import Watch
 from limner.training.recipe import Recipe
 from limner.training.source import LARGE_SIDE, MANIFEST
 from limner.training.world.scene import Scene
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
-LISTS = ("captions.jsonl", "metadata.jsonl")
-MAX_PIXELS = 100_000_000
 LEAST_SEEN = 2
 """A word that is seen less often is an unknown one: nothing could be learned about it alone."""
 PROMPTS = 10
@@ -37,17 +31,6 @@ CLEAR, CLEAR_SHARE = 128, 0.01
 """A picture more than this share of which has an alpha below this has a transparent background."""
 
 
-@dataclass(frozen=True)
-class Picture:
-    """One picture: its name in the folder, its size, upright, and its captions, of which one is taken each time."""
-
-    file: Path
-    name: str
-    width: int
-    height: int
-    captions: tuple[str, ...]
-
-
 class Folder:
     """The captioned pictures of a folder; InvalidRequest says what is wrong with them."""
 
@@ -55,15 +38,20 @@ class Folder:
         pictures = read_folder(folder)
         batch = max(recipe.denoiser.batch, recipe.decoder.batch)
         if len(pictures) < batch:
-            raise _wrong(f"{len(pictures)} pictures are too few: one batch of the recipe {recipe.size} takes {batch}")
+            raise wrong(f"{len(pictures)} pictures are too few: one batch of the recipe {recipe.size} takes {batch}")
         random.Random(0).shuffle(pictures)  # neighbours by name are often alike, and batches are cut from neighbours
         self.prompts: Sequence[str] = [picture.captions[0] for picture in pictures[:PROMPTS]]
         self._groups = by_shape(pictures, recipe.shapes, batch)
         self._pictures = [picture for _, group in self._groups for picture in group]
         self._processes, self._most_words = processes, recipe.text_length - MARKS
         self._clear: list[bool] = []
+        for picture in pictures:
+            for text in picture.captions:
+                if not split_words(text):
+                    message = f"the caption {text!r} of {picture.name} has no word"
+                    raise wrong(f"{message}; words are made of the letters a to z, or of digits")
         if not self.words():
-            raise _wrong(f"no word is in the captions {LEAST_SEEN} times, so that there is none to learn")
+            raise wrong(f"no word is in the captions {LEAST_SEEN} times, so that there is none to learn")
 
     def remarks(self) -> Iterator[str]:
         """What the person should know before the hours begin."""
@@ -100,7 +88,7 @@ class Folder:
             )
         tasks = list(self._cut(kept))
         missing = [task for task in tasks if not task[0].path.exists()]
-        data.make_files("reading", _fit_shard, missing, self._processes, watch)
+        data.make_files("reading", fit_shard, missing, self._processes, watch)
         shards = [shard for shard, _, _ in tasks]
         alphas = (np.load(shard.path, mmap_mode="r")[..., 3] for shard in shards)
         self._clear = [bool((alpha < CLEAR).mean() > CLEAR_SHARE) for shard in alphas for alpha in shard]
@@ -130,7 +118,7 @@ class Folder:
         for seed in [i for i, picture in enumerate(self._pictures) if _is_large(picture)][:count]:
             paths.append(kept / f"{seed}.png")
             if not paths[-1].exists():
-                data.save_picture(paths[-1], _fit(self._pictures[seed], LARGE_SIDE, LARGE_SIDE))
+                data.save_picture(paths[-1], fit(self._pictures[seed], LARGE_SIDE, LARGE_SIDE))
         return paths
 
 
@@ -148,104 +136,3 @@ def by_shape(pictures: list[Picture], shapes: tuple[Shape, ...], least: int) -> 
 
 def _is_large(picture: Picture) -> bool:
     return min(picture.width, picture.height) >= LARGE_SIDE
-
-
-def _fit_shard(task: tuple[Shard, Shape, list[Picture]]) -> None:
-    shard, shape, pictures = task
-    data.save_shard(shard.path, [_fit(picture, shape.width, shape.height) for picture in pictures])
-
-
-def _fit(picture: Picture, width: int, height: int) -> NDArray[np.uint8]:
-    encoded = _read_bytes(picture.file, picture.name)
-    rgba = intake.read_image(encoded, max_pixels=MAX_PIXELS, field=f"--data: {picture.name}")
-    return compose.fit(rgba, width, height)
-
-
-def _read_bytes(file: Path, name: str) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise _wrong(f"{name} cannot be read: {error.strerror}") from None
-
-
-def read_folder(folder: Path) -> list[Picture]:
-    """Every picture below the folder with its captions, sorted by name; hidden files count as none. Decodes nothing."""
-    names = {
-        file.relative_to(folder).as_posix(): file
-        for file in sorted(folder.rglob("*"))
-        if file.suffix.lower() in SUFFIXES and not _is_hidden(file, folder)
-    }
-    if not names:
-        raise _wrong(f"{folder} has no PNG, JPEG or WebP picture")
-    captions: dict[str, list[str]] = {}
-    for name, text in _read_captions(folder, names):
-        captions.setdefault(name, []).append(text)
-    silent = [name for name in names if name not in captions]
-    if silent:
-        where = PurePosixPath(silent[0]).with_suffix(".txt")
-        raise _wrong(
-            f"{len(silent)} of {len(names)} pictures have no caption; the first is {silent[0]}. Write it into {where}, "
-            f"or give every picture a line in {LISTS[0]}"
-        )
-    pictures = []
-    for name, file in names.items():
-        width, height = intake.read_size(_read_bytes(file, name), max_pixels=MAX_PIXELS, field=f"--data: {name}")
-        pictures.append(Picture(file, name, width, height, tuple(captions[name])))
-    return pictures
-
-
-def _read_captions(folder: Path, names: dict[str, Path]) -> Iterator[tuple[str, str]]:
-    """Names of pictures and their captions, checked."""
-    lists = [folder / name for name in LISTS if (folder / name).is_file()]
-    if len(lists) > 1:
-        raise _wrong(f"{folder} has both {' and '.join(LISTS)}; keep one")
-    for where, name, text in _read_list(lists[0]) if lists else _read_texts(folder, names):
-        if name not in names:
-            raise _wrong(f"{where} is about {name}, but there is no such picture")
-        if not split_words(text):
-            raise _wrong(f"{where} has no word for {name}; words are made of the letters a to z, or of digits")
-        yield name, text
-
-
-def _read_list(file: Path) -> Iterator[tuple[str, str, str]]:
-    """Of each line of the list: where it stands, the picture, the caption."""
-    for number, line in enumerate(_read_text(file).splitlines(), start=1):
-        if line.strip():
-            where = f"{file.name}, line {number},"
-            try:
-                told = json.loads(line)
-                name, text = told["file_name"], told["text"]
-            except (ValueError, TypeError, LookupError):
-                name, text = None, None
-            if not isinstance(name, str) or not isinstance(text, str):
-                raise _wrong(f'{where} is not like {{"file_name": "ox.png", "text": "an ox in the snow"}}')
-            yield where, PurePosixPath(name).as_posix(), text
-
-
-def _read_texts(folder: Path, names: dict[str, Path]) -> Iterator[tuple[str, str, str]]:
-    """The same of each line of each text file that has a picture beside it."""
-    beside: dict[Path, list[str]] = {}
-    for name, file in names.items():
-        beside.setdefault(file.with_suffix(".txt"), []).append(name)
-    for file in sorted(folder.rglob("*.txt")):
-        if _is_hidden(file, folder):
-            continue
-        where = file.relative_to(folder).as_posix()
-        lines = [line for line in _read_text(file).splitlines() if line.strip()] or [""]
-        for name in beside.get(file, [PurePosixPath(where).with_suffix(".png").as_posix()]):
-            yield from ((where, name, line) for line in lines)
-
-
-def _read_text(file: Path) -> str:
-    try:
-        return _read_bytes(file, file.name).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise _wrong(f"{file.name} is not text in UTF-8") from None
-
-
-def _is_hidden(file: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in file.relative_to(folder).parts)
-
-
-def _wrong(message: str) -> InvalidRequest:
-    return InvalidRequest(f"--data: {message}", field="data")
