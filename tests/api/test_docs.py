@@ -109,6 +109,13 @@ async def test_nothing_else_is_a_page(client: httpx2.AsyncClient, name: str) -> 
     assert (await client.get(f"/docs/{name}")).status_code == 404
 
 
+async def test_a_browser_is_shown_where_to_look_instead(client: httpx2.AsyncClient) -> None:
+    page = await client.get("/docs/guides/<b>none", headers={"Accept": "text/html,*/*"})
+    assert page.status_code == 404
+    assert "There is no page guides/&lt;b&gt;none in the documentation." in page.text
+    assert 'href="../../docs/guides/keys"' in page.text
+
+
 async def test_text_that_a_host_sends_stays_text(client: httpx2.AsyncClient, keys: Keys) -> None:
     await keys.create("local", SCOPES)
     host = "x'onmouseover=a;$(touch${IFS}y)<b>"
@@ -117,7 +124,7 @@ async def test_text_that_a_host_sends_stays_text(client: httpx2.AsyncClient, key
     assert "<b>" not in page.text
     assert not Links(page.text).inline
     markdown = (await client.get("/docs/models/tiny.md", headers={"Host": host})).text
-    assert "'http://x'\"'\"'onmouseover=a;$(touch${IFS}y)<b>'/api/ai/queue" in markdown
+    assert "'http://x'\\''onmouseover=a;$(touch${IFS}y)<b>/api/ai/queue'" in markdown
 
 
 async def test_the_page_of_a_model_says_what_it_is_and_what_it_takes(client: httpx2.AsyncClient) -> None:

@@ -143,6 +143,8 @@ def run() -> Run:
 
     def run(page: Page, prompt: str, size: str = "64x64", count: int = 1, made: int | None = None) -> None:
         page.locator("#field-prompt").fill(prompt)
+        if not page.locator("#field-size").is_visible():  # folded away on a phone
+            page.locator("run-form summary").click()
         page.locator("#field-size").select_option(size)
         page.locator(f"[name=count][value='{count}']").check()
         page.locator("#run").click()

@@ -38,7 +38,7 @@ def test_axe_finds_nothing_serious_in_any_state(
     page.locator("#run").click()
     page.locator("#field-input_image").set_input_files(picture)
     expect(page.locator(".thumb")).to_have_count(1)
-    page.get_by_text("More settings").click()
+    page.locator("run-form summary").click()
     found["a complaint, an input, all settings"] = look(page)
     run(page, "an ox steps=2", count=2, made=2)
     run(page, "an ox fail")
@@ -57,7 +57,7 @@ def test_axe_finds_nothing_serious_in_any_state(
         page.locator("generation-card[data-status=succeeded]").nth(i).get_by_role("button", name="Compare").click()
     page.locator("run-results .picture").first.click()
     expect(page.get_by_role("dialog", name="Details")).to_be_visible()
-    page.get_by_role("button", name="Before and after").click()
+    expect(page.get_by_label("Where the first picture ends")).to_be_visible()
     found["details"] = look(page)
     page.get_by_role("button", name="Delete").click()
     found["question"] = look(page)
@@ -73,4 +73,38 @@ def test_axe_finds_nothing_serious_in_any_state(
     page.locator("#to-compare").click()
     expect(page.locator("compare-view .look")).to_have_count(2)
     found["compare"] = look(page)
+    page.get_by_label("Slider", exact=True).check()
+    found["slider"] = look(page)
+    page.get_by_label("Difference", exact=True).check()
+    found["difference"] = look(page)
+    page.get_by_role("button", name="Clear").click()
+    found["nothing to compare"] = look(page)
+    page.locator("#to-history").click()
+    page.get_by_label("Search prompts").fill("nothing of the kind")
+    expect(page.get_by_role("button", name="Clear filters")).to_be_visible()
+    found["no matches"] = look(page)
+    page.context.set_offline(True)
+    page.locator("#to-create").click()
+    page.locator("#run").click()
+    expect(page.locator(".banner")).to_be_visible()
+    found["offline"] = look(page)
+    assert {state: wrong for state, wrong in found.items() if wrong} == {}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", ["desk", "phone"])
+def test_axe_finds_nothing_serious_in_the_docs(
+    open_page: OpenPage, site: str, theme: Literal["light", "dark"], size: str
+) -> None:
+    page, found = open_page("/docs", size=size, theme=theme), {}
+    for path in ("", "/guides/workbench", "/models/tiny", "/reference/settings", "/search?q=mask", "/none", "/api"):
+        page.goto(f"{site}/api/reference" if path == "/api" else f"{site}/docs{path}")
+        expect(page.locator("h1")).to_be_visible()
+        found[path] = look(page)
+    page.locator("#docs-ask").click()
+    for question in ("How do I keep the background transparent?", "Who wrote Hamlet?"):
+        page.get_by_label("Your question").fill(question)
+        page.keyboard.press("Enter")
+        expect(page.locator("#docs-answer")).to_contain_text("opaque" if "transparent" in question else "do not say")
+        found[question] = look(page)
     assert {state: wrong for state, wrong in found.items() if wrong} == {}

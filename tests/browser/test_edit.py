@@ -52,6 +52,8 @@ def test_only_what_was_painted_is_drawn_anew(page: Page, run: Run, picture: Path
     paint(page, 0.02, 0.02, 0.5, 0.98)
     page.get_by_role("button", name="Use mask").click()
     expect(page.locator(".thumb figcaption")).to_have_text("@Image1, masked")
+    expect(page.get_by_text("Now say what to draw where you painted.")).to_be_visible()
+    expect(page.locator("#field-prompt")).to_be_focused()
     run(page, "an ox steps=2", made=1)
     with Image.open(picture) as given:
         source = given.convert("RGB")
@@ -61,7 +63,7 @@ def test_only_what_was_painted_is_drawn_anew(page: Page, run: Run, picture: Path
     assert any(drawn.getpixel((x, y)) != source.getpixel((x, y)) for x in range(30) for y in range(64))
 
     page.locator("run-results .picture").click()
-    page.get_by_role("button", name="Before and after").click()
+    expect(page.get_by_role("button", name="Before and after")).to_have_attribute("aria-pressed", "true")
     divider = page.get_by_label("Where the first picture ends")
     divider.focus()
     before = divider.input_value()
@@ -153,8 +155,22 @@ def test_a_file_that_is_no_picture_is_refused_at_its_field(page: Page, tmp_path:
         expect(page.locator("#field-input_image-error")).to_contain_text("picture")
 
 
+def test_a_picture_is_dragged_into_the_form_from_the_results_and_from_the_history(page: Page, run: Run) -> None:
+    run(page, "dragged steps=2", made=1)
+    page.locator("run-results .picture").drag_to(page.locator("input-images"))
+    expect(page.locator(".thumb")).to_have_count(1)
+    page.locator("run-results .picture").drag_to(page.locator(".tabs"))
+    expect(page.locator(".thumb")).to_have_count(1)  # let go elsewhere, it goes nowhere
+    page.get_by_role("button", name="Remove Image1").click()
+    page.locator("#to-history").click()
+    page.locator("history-view .picture").first.drag_to(page.locator("#to-create"))
+    expect(page.locator(".thumb")).to_have_count(1)
+    expect(page.locator("#field-prompt")).to_be_focused()
+
+
 def test_a_result_becomes_the_next_input(page: Page, run: Run) -> None:
     run(page, "an ox steps=2", made=1)
-    page.get_by_role("button", name="Use as input").click()
+    page.get_by_role("button", name="Edit", exact=True).click()
+    expect(page.locator("#field-prompt")).to_be_focused()
     expect(page.locator(".thumb")).to_have_count(1)
     run(page, "the same ox steps=2", made=2)

@@ -39,7 +39,7 @@ def test_opening_one_restores_the_whole_form(page: Page, run: Run, picture: Path
     page.get_by_label("Leave out").fill("a cat")
     page.locator("#field-seed").fill("77")
     run(page, "restored steps=2", size="96x64", made=1)
-    page.get_by_role("button", name="Reset").click()
+    page.get_by_role("button", name="Reset all").click()
     expect(page.get_by_label("Prompt", exact=True)).to_have_value("")
     open_history(page, "restored", 1)
     page.get_by_role("button", name="Restore settings").click()
@@ -83,6 +83,9 @@ def test_the_filters_narrow_what_is_shown(page: Page, site: str) -> None:
     assert httpx2.get(f"{site}/api/ai/queue/{favourite}").json()["favourite"] is True
     page.get_by_label("Search prompts").fill("nothing of the kind")
     expect(page.get_by_text("Nothing matches these filters.")).to_be_visible()
+    page.get_by_role("button", name="Clear filters").click()
+    expect(page.get_by_label("Search prompts")).to_have_value("")
+    expect(entries.first).to_be_visible()
 
 
 def test_chosen_ones_are_taken_away_as_a_zip_and_deleted(page: Page, site: str) -> None:

@@ -17,18 +17,29 @@ def test_a_server_that_goes_away_in_mid_run_is_waited_for(page: Page, run: Run, 
     expect(banner).to_contain_text("The server cannot be reached.")
     page.locator("#run").click()
     expect(page.locator("#form-error")).to_contain_text("The server cannot be reached.")
+    expect(page.locator("#run")).to_be_in_viewport(ratio=1)
     expect(page.get_by_label("Prompt", exact=True)).to_have_value("an ox steps=40 step-seconds=0.1")
     process.start()
     expect(banner).to_be_hidden()
+    expect(page.locator("#form-error")).to_be_hidden()
     expect(page.locator("run-results .picture img")).to_have_count(1)
 
 
-def test_the_history_offers_to_try_again(page: Page, process: Any) -> None:
+def test_the_history_comes_back_with_the_server(page: Page, process: Any) -> None:
     expect(page.locator("#run")).to_be_visible()
     process.stop()
     page.locator("#to-history").click()
-    again = page.locator("history-view").get_by_role("button", name="Try again")
-    expect(again).to_be_visible()
+    expect(page.locator("history-view").get_by_role("button", name="Try again")).to_be_visible()
     process.start()
-    again.click()
+    expect(page.locator("history-view .entry").first).to_be_visible()
+
+
+def test_the_history_offers_to_try_again_after_a_failure(page: Page) -> None:
+    expect(page.locator("#run")).to_be_visible()
+    failure = {"error": {"message": "The database is away."}}
+    page.route("**/api/ai/queue?*", lambda route: route.fulfill(status=503, json=failure))
+    page.locator("#to-history").click()
+    expect(page.locator("history-view .empty")).to_contain_text("The database is away.")
+    page.unroute_all()
+    page.locator("history-view").get_by_role("button", name="Try again").click()
     expect(page.locator("history-view .entry").first).to_be_visible()

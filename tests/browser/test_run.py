@@ -23,6 +23,14 @@ def test_a_picture_is_run_with_its_progress_and_appears_where_its_previews_were(
     expect(page.locator("#aloud")).to_contain_text("A picture is ready")
 
 
+def test_an_example_is_one_click_away_from_its_picture(page: Page) -> None:
+    page.get_by_role("button", name="a red car on a beach at sunset").click()
+    expect(page.locator("run-results .picture img")).to_have_count(1)
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("a red car on a beach at sunset")
+    made = page.locator("run-results .bar p")
+    expect(made).to_have_text(re.compile(r"^1024 × 1024 · medium · seed \d+ · \d+ s$"))
+
+
 def test_the_keyboard_alone_runs_opens_and_comes_back(page: Page) -> None:
     page.get_by_label("Prompt", exact=True).focus()
     page.keyboard.type("an ox steps=2")

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,17 +53,28 @@ def test_a_key_signs_in_runs_and_leaves_no_trace_in_the_page(key: str, open_page
     expect(page.locator("run-results .picture img")).to_be_visible()
 
 
-def test_the_call_names_the_key_by_its_variable_and_runs_with_it(key: str, open_page: OpenPage) -> None:
+def test_the_call_names_the_key_by_its_variable_and_runs_with_it(key: str, open_page: OpenPage, tmp_path: Path) -> None:
     page = open_page()
     sign_in(page, key)
     page.locator("#field-prompt").fill("an ox steps=2")
     page.locator("#field-size").select_option("64x64")
     page.get_by_role("tab", name="API").click()
+    expect(page.locator("api-tab code")).to_contain_text("an ox")
     shown = page.locator("api-tab code").inner_text()
     assert key not in shown
-    environment = os.environ | {"LIMNER_KEY": key}
-    printed = subprocess.run(["bash", "-c", shown], env=environment, capture_output=True, text=True, check=True).stdout
-    assert json.loads(printed)["images"]
+    given: dict[str, Any] = {"env": os.environ | {"LIMNER_KEY": key}, "cwd": tmp_path, "capture_output": True}
+    printed = subprocess.run(["bash", "-c", shown], text=True, check=True, **given).stdout
+    assert (tmp_path / printed.strip()).stat().st_size > 0
+
+
+def test_the_bar_fits_a_phone_with_all_it_holds(key: str, open_page: OpenPage, run: Run) -> None:
+    page = open_page(size="phone")
+    sign_in(page, key)
+    run(page, "an ox steps=2", count=2, made=2)
+    page.get_by_role("button", name="Compare these").click()
+    expect(page.locator("#to-compare")).to_have_text("Compare (2)")
+    expect(page.get_by_role("button", name="Sign out")).to_be_in_viewport(ratio=1)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_signing_out_shows_the_door_again(key: str, open_page: OpenPage) -> None:

@@ -1,9 +1,11 @@
 """Example calls that run as they are pasted: from a model's card and request schema to cURL and Python.
 
-Texts only, from docs_pages/calls.toml; nothing is called. Shell texts need curl and jq, Python texts only Python.
+Texts only, from docs_pages/calls.toml, which the workbench fills in too; nothing is called. Shell texts need curl and
+bash or zsh, Python texts requests.
 """
 
 import json
+import re
 import shlex
 import tomllib
 from dataclasses import dataclass
@@ -52,16 +54,16 @@ def make_calls(card: ModelCard, model: str, base: str) -> list[Call]:
     """Every example call for `model` (the id or an alias of `card`) on the server at `base`."""
     bodies = make_bodies(card, model, base)
     return [
-        Call(how, fields, language, write(how, bodies[fields], base))
+        Call(how, fields, language, _write(language, how, bodies[fields], base))
         for how in HOW
         for fields in FIELDS
-        for language, write in (("curl", _write_curl), ("python", _write_python))
+        for language in LANGUAGES
     ]
 
 
 def models_call(model: str, base: str) -> str:
     """The call that describes a model."""
-    return f"curl -sS {shlex.quote(f'{base}/api/ai/models/{model}')} \\\n  {KEY} | jq .\n"
+    return f"curl -sS {shlex.quote(f'{base}/api/ai/models/{model}')} \\\n  {KEY}\n"
 
 
 def make_bodies(card: ModelCard, model: str, base: str) -> dict[str, dict[str, Any]]:
@@ -93,31 +95,35 @@ def _sample(name: str, schema: Schema, base: str) -> Any:
     return schema.get("minimum", least.get(schema.get("type", ""), "text"))
 
 
-def _file(body: dict[str, Any]) -> str:
-    return f"picture.{body.get('output_format', 'png')}"
+def _write(language: str, how: str, body: dict[str, Any], base: str) -> str:
+    """The text of a call, its base and its body written as the language wants them."""
+    if language == "curl":
+        values = {"base": _quote(base), "body": _quote(json.dumps(body, indent=2, ensure_ascii=False))}
+    else:
+        fields = "".join(f"    {_literal(name)}: {_literal(value)},\n" for name, value in body.items())
+        values = {"base": _literal(base), "body": f"{{\n{fields}}}"}
+    values |= {"route": "edit" if "input_image" in body else "generate", "extension": body.get("output_format", "png")}
+    texts = read_texts()[language]
 
+    def fill(text: str) -> str:
+        return re.sub(r"<<(\w+)>>", lambda name: values[name[1]] if name[1] in values else fill(texts[name[1]]), text)
 
-def _write_curl(how: str, body: dict[str, Any], base: str) -> str:
-    sent = shlex.quote(json.dumps(body, indent=2, ensure_ascii=False).replace("\n", "\n  "))
-    return _texts()["curl"][how].format(base=shlex.quote(base), key=KEY, body=sent, file=_file(body))
-
-
-def _write_python(how: str, body: dict[str, Any], base: str) -> str:
-    fields = "".join(f"    {_literal(name)}: {_literal(value)},\n" for name, value in body.items())
-    texts = _texts()["python"]
-    return texts["frame"].format(
-        imports="import time\n" if how == "polling" else "",
-        base=_literal(base),
-        body=f"{{\n{fields}}}",
-        rest=texts[how].format(file=_file(body)),
-    )
+    return fill(texts[how])
 
 
 @cache
-def _texts() -> dict[str, dict[str, str]]:
+def read_texts() -> dict[str, dict[str, str]]:
+    """The texts of the calls by language, not filled in."""
     return tomllib.loads((DOCS_PAGES / "calls.toml").read_text(encoding="utf-8"))
+
+
+def _quote(text: str) -> str:
+    """What stands between single quotes in a shell."""
+    return text.replace("'", "'\\''")
 
 
 def _literal(value: Any) -> str:
     """A JSON value as Python writes it, text in double quotes."""
+    if isinstance(value, list):
+        return f"[{', '.join(_literal(one) for one in value)}]"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)

@@ -17,7 +17,7 @@ from limner.api import sessions
 from limner.api.assistant import Answer, AskBody, answer
 from limner.api.auth import find_caller, require
 from limner.api.body import read_body
-from limner.api.calls import DOCS_PAGES
+from limner.api.calls import DOCS_PAGES, read_texts
 from limner.api.constraints import text
 from limner.api.contract import in_query, promise
 from limner.api.model_page import write_page
@@ -126,7 +126,9 @@ async def search(request: Request) -> Response:
 
 @router.api_route("/docs/assets/{name}", methods=["GET", "HEAD"], include_in_schema=False)
 async def show_asset(name: str) -> Response:
-    """A file that the pages of the documentation are shown with."""
+    """A file that the pages of the documentation are shown with, or the texts of the calls, for the workbench."""
+    if name == "calls.json":
+        return JSONResponse(read_texts(), headers=HEADERS)
     if name not in ASSETS:
         raise NotFound(f"There is no file {name[:200]} in the documentation.")
     return Response(_read(name), media_type=ASSETS[name], headers=HEADERS)
@@ -138,7 +140,15 @@ async def show_page(request: Request, name: str) -> Response:
     if name in files():
         data = await asyncio.to_thread(files()[name].read_bytes)
         return Response(data, media_type=MEDIA_TYPES[files()[name].suffix], headers=HEADERS)
-    page = _find(name.removesuffix(".md"), base_url(request))
+    try:
+        page = _find(name.removesuffix(".md"), base_url(request))
+    except NotFound as missing:
+        if "text/html" not in request.headers.get("accept", ""):
+            raise
+        body = (
+            f"<h1>No such page</h1>\n<p>{html.escape(missing.message)} Search for what you need, or choose a page.</p>"
+        )
+        return send_page(Page(name, "No such page", ""), body, status=404)
     if name.endswith(".md"):
         return _send_text(as_markdown(page))
     body, contents = await asyncio.to_thread(render, page)
@@ -183,17 +193,18 @@ def index() -> Index:
 @cache
 def groups() -> dict[str, list[Page]]:
     """The titles of the groups with their pages, those of models included, each under the model's own id."""
-    pages = [*written_pages().values(), *(write_page(card, card.id, LOCAL_BASE) for card in cards().values())]
+    made = {f"models/{card.id}": write_page(card, card.id, LOCAL_BASE) for card in cards().values()}
+    pages = (written_pages() | made).values()
     return {title: [page for page in pages if page.group == group] for group, title in GROUPS.items()}
 
 
 def _find(name: str, base: str) -> Page:
     """A page by its path; NotFound if there is none."""
-    if name in written_pages():
-        return written_pages()[name]
     if name.startswith("models/"):
         model = name.removeprefix("models/")
         return write_page(resolve(model), model, base)
+    if name in written_pages():
+        return written_pages()[name]
     raise NotFound(f"There is no page {name[:200]} in the documentation.")
 
 
@@ -217,10 +228,12 @@ def _send_text(markdown: str) -> Response:
     return Response(markdown, media_type="text/markdown; charset=utf-8", headers=HEADERS)
 
 
-def send_page(page: Page, body: str, contents: list[Heading] | None = None, query: str = "") -> HTMLResponse:
+def send_page(
+    page: Page, body: str, contents: list[Heading] | None = None, query: str = "", status: int = 200
+) -> HTMLResponse:
     """A page as HTML in the dress that all pages of the docs have."""
     toc = "".join(
-        f'<li class="level-{one.level}"><a href="#{one.anchor}">{html.escape(one.title)}</a></li>\n'
+        f'<li class="level-{one.level}"><a href="#{one.anchor}">{_breakable(one.title)}</a></li>\n'
         for one in contents or ()
     )
     address = f"{page.root}docs/{html.escape(page.path)}"
@@ -234,7 +247,12 @@ def send_page(page: Page, body: str, contents: list[Heading] | None = None, quer
         query=html.escape(query),
         version=__version__,
     )
-    return HTMLResponse(made, headers=HEADERS)
+    return HTMLResponse(made, status, headers=HEADERS)
+
+
+def _breakable(path: str) -> str:
+    """A title that may be broken behind a slash."""
+    return html.escape(path).replace("/", "/<wbr>")
 
 
 def _show_nav(current: Page) -> str:

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from limner.api.calls import FIELDS, HOW, LANGUAGES, make_calls, models_call
 from limner.api.constraints import PARAMETERS, Schema
-from limner.api.pages import Page
+from limner.api.pages import Page, written_pages
 from limner.engines.card import ModelCard
 
 NOT_WITHOUT_INPUTS = ("input_image", "input_fidelity", "mask")
@@ -16,7 +16,9 @@ TEXT = """# {name}
 
 {summary}
 
-[Run {name} in the Workbench]({base}/workbench?model={quoted}) to tune its parameters and compare what comes out.
+[Run {name} in the Workbench]({base}/workbench?model={quoted})
+
+There you tune its parameters, compare what comes out, and take the call away as code.
 
 Model id: `{model}`
 
@@ -28,7 +30,7 @@ Model id: `{model}`
 {samples}
 ## Example requests
 
-They go to this server as they are. Shell needs `curl` and `jq`, Python nothing else. Until the first
+They go to this server as they are: cURL in bash or zsh, Python with `pip install requests`. Until the first
 [key]({up}guides/keys.md) is made none is needed; then put yours into `LIMNER_KEY`.
 
 {calls}
@@ -55,7 +57,10 @@ and the header `Idempotency-Key`: see [queue and events]({up}guides/queue-and-ev
 
 
 def write_page(card: ModelCard, model: str, base: str) -> Page:
-    """The page of `model` (the id or an alias of `card`) with the address of the server at `base` in its calls."""
+    """The page of `model` (the id or an alias of `card`) with the address of the server at `base` in its calls.
+
+    What was written of the model by hand (docs/models/) follows at its end.
+    """
     calls = tuple(make_calls(card, model, base))
     up, shown = "../" * (model.count("/") + 1), ""
     for call in calls:
@@ -90,6 +95,9 @@ def write_page(card: ModelCard, model: str, base: str) -> Page:
         optional=_parameters(optional),
         shared=_parameters(shared),
     )
+    told = written_pages().get(f"models/{card.id}")
+    if told is not None:
+        markdown += told.markdown.partition("\n")[2]
     return Page(f"models/{model}", card.display_name, markdown, calls)
 
 

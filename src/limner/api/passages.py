@@ -18,9 +18,9 @@ MAX_SENTENCES = 2
 MAX_QUOTED_CHARACTERS = 400
 ENOUGH = 0.5
 """Share of what a question asks for, its words weighed by how rare they are, that a passage must hold to count."""
-NEARLY = 0.75
+NEARLY = 0.6
 """Share of what the best passage holds that the others must hold to stand beside it."""
-LISTS_WEIGHT = 0.5
+LISTS_WEIGHT = 0.6
 """What pages that list count, beside those that explain."""
 BEGIN, END = "\x02", "\x03"
 """Around a word that was found, in what `search` answers."""
@@ -81,7 +81,8 @@ class Index:
         most = max((share for share, _ in found.values()), default=0.0)
         enough = max(ENOUGH * sum(weights.values()), NEARLY * most)
         best = sorted(
-            (row for row, (share, _) in found.items() if share >= enough), key=lambda row: self._order(row, *found[row])
+            (row for row, (share, _) in found.items() if share >= enough),
+            key=lambda row: self._weigh(row, found[row][1]),
         )
         query = " OR ".join(f'"{word}"' for word in words)
         return [Hit(self._sections[row], self._quote(row, query)) for row in best[:limit]]
@@ -93,10 +94,10 @@ class Index:
         )
         return dict(rows.fetchall())
 
-    def _order(self, row: int, share: float, rank: float) -> tuple[float, float]:
-        """First what holds most of the question; of equals, a page that explains before one that lists."""
+    def _weigh(self, row: int, rank: float) -> float:
+        """How well a row answers (less is better): a page that lists holds many words and explains none of them."""
         lists = self._sections[row].page.group in ("models", "reference")
-        return -round(share, 3), rank * (LISTS_WEIGHT if lists else 1)
+        return rank * (LISTS_WEIGHT if lists else 1)
 
     def _quote(self, row: int, query: str) -> str:
         """The sentences of a section that hold most of the words, as they stand there."""

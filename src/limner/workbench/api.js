@@ -1,5 +1,7 @@
 // The only place that talks to the server. Everything else asks these functions.
 
+import { words } from "./words.js";
+
 const ROOT = new URL("../", import.meta.url);
 const PATIENCE_MS = 3000;
 let token = null;
@@ -10,15 +12,19 @@ export const line = new EventTarget();
 /** A refusal or failure that the server told; `field` is the parameter at fault, where there is one. */
 export class ApiError extends Error {
   constructor(status, error, retryAfter) {
-    super(error.message ?? error.title ?? `The server answered ${status}.`);
+    const said = error.message ?? error.title ?? words.answered(status);
+    super(status === 429 ? `${said} ${words.tryAgainIn(retryAfter ?? 5)}` : said);
     this.status = status;
     this.field = error.field ?? null;
-    this.retryAfter = retryAfter;
   }
 }
 
 /** Nobody answered. */
-export class Offline extends Error {}
+export class Offline extends Error {
+  constructor() {
+    super(words.offline);
+  }
+}
 
 async function send(method, path, { json, form, key } = {}) {
   const headers = {};
@@ -53,6 +59,9 @@ export const signIn = async (key) => remember(await read("POST", "api/limner/ses
 export const signOut = async () => remember(await read("DELETE", "api/limner/session"));
 export const getModels = async () => (await read("GET", "api/ai/models")).data;
 export const getModel = (id) => read("GET", `api/ai/models/${id.split("/").map(encodeURIComponent).join("/")}`);
+
+/** The texts of the calls, for the API tab. */
+export const getCalls = () => read("GET", "docs/assets/calls.json");
 
 /** Queue what `body` asks for; the same `key` twice makes nothing twice. */
 export const enqueue = async (body, key) => (await read("POST", "api/ai/queue", { json: body, key })).generations;

@@ -8,41 +8,51 @@ import { words } from "./words.js";
 
 class ApiTab extends Part {
   #language = "curl";
-  #mode = "sync";
+  #how = "sync";
+  #texts = null;
 
   start() {
     this.code = h("code");
     this.notes = h("div", { class: "notes" });
     this.copy = h("button", { type: "button", class: "copy", onclick: () => this.#copy() }, words.copy);
-    this.modes = switchOf(words.mode, "call-mode", Object.entries(words.modes), this.#mode,
-      (mode) => this.#choose(this.#language, mode));
+    this.ways = switchOf(words.way, "call-way", Object.entries(words.ways), this.#how,
+      (how) => this.#choose(this.#language, how));
     this.replaceChildren(
       h("div", { class: "row wrap" },
         switchOf(words.language, "call-language", Object.entries(LANGUAGES), this.#language,
-          (name) => this.#choose(name, this.#mode)),
-        this.modes),
+          (name) => this.#choose(name, this.#how)),
+        this.ways),
       h("div", { class: "code" }, h("pre", { tabindex: 0, "aria-label": words.api }, this.code), this.copy),
-        this.notes);
+      this.notes);
     for (const type of ["form", "model"]) this.on(state, type, () => this.#draw());
-    this.#draw();
+    this.on(state, "back", () => this.isConnected && !this.hidden && this.open());
   }
 
-  #choose(language, mode) {
-    [this.#language, this.#mode] = [language, mode];
+  /** Read the texts of the calls, once they are looked at. */
+  async open() {
+    try {
+      this.#texts ??= await api.getCalls();
+      this.#draw();
+    } catch (error) {
+      this.notes.replaceChildren(h("p", { class: "error", role: "alert" }, words.sayError(error)));
+    }
+  }
+
+  #choose(language, how) {
+    [this.#language, this.#how] = [language, how];
     this.#draw();
   }
 
   #draw() {
-    if (!state.model) return;
-    const keyed = !state.session.keyless;
+    if (!state.model || !this.#texts) return;
     const body = state.body();
-    this.modes.disabled = this.#language === "openai";
-    this.code.textContent = write(this.#language, this.#mode,
-      { base: api.base(), body, count: state.form.count, keyed });
-    const dropped = this.#language === "openai" ? unknownToOpenai(body) : [];
-    const notes = [NEEDS[this.#language] && words.installs(NEEDS[this.#language]), keyed && words.keyNote,
-      this.#language === "openai" && words.noOpenai, dropped.length && words.dropped(dropped), !body.prompt.trim()
-        && words.noPrompt];
+    const sdk = this.#language === "openai";
+    this.ways.hidden = sdk;
+    this.code.textContent = write(this.#texts, this.#language, this.#how,
+      { base: api.base(), body, count: state.form.count });
+    const dropped = sdk ? unknownToOpenai(body) : [];
+    const notes = [words.needs(NEEDS[this.#language]), state.session.keyless ? words.keyLater : words.keyNow,
+      sdk && words.sdkWaits, dropped.length && words.dropped(dropped), !body.prompt.trim() && words.noPrompt];
     this.notes.replaceChildren(...notes.filter(Boolean).map((text) => h("p", { class: "hint" }, text)));
   }
 

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import "./apitab.js";
 import "./compare.js";
 import "./detail.js";
-import { h, iconButton, tabs } from "./dom.js";
+import { h, icon, iconButton, tabs } from "./dom.js";
 import "./form.js";
 import "./grid.js";
 import "./history.js";
@@ -19,12 +19,13 @@ const page = document.body;
 const live = h("div", { class: "toasts", role: "status", "aria-live": "polite" });
 const aloud = h("p", { class: "unseen", role: "status", id: "aloud" });
 const banner = h("div", { class: "banner", role: "alert", hidden: true });
+const head = h("header", { class: "head" }, banner);
 let views = {};
 
 /** Show for a moment, and read aloud, what has happened. */
 function say(text) {
   const toast = h("p", {}, text);
-  live.append(toast);
+  live.replaceChildren(toast);
   setTimeout(() => toast.remove(), TOAST_MS);
 }
 
@@ -44,46 +45,61 @@ function toggleTheme() {
 
 function bar(session) {
   const links = VIEWS.map((name) => h("a", { href: `#${name}`, id: `to-${name}` }, words[name]));
-  const tell = () => { links[2].textContent = words.compareOf(state.chosen.length); };
+  const tell = () => {
+    links[2].textContent = words.compareOf(state.chosen.length);
+    links[2].classList.toggle("ready", state.chosen.length > 1);
+  };
   state.addEventListener("chosen", tell);
   tell();
-  return h("header", { class: "top" },
+  links[0].addEventListener("dragenter", () => { location.hash = "#create"; });
+  return h("div", { class: "top" },
     h("a", { class: "brand", href: "#create" }, "Limner"),
     h("nav", { "aria-label": "Limner" }, links),
     h("div", { class: "row" },
-      h("a", { class: "button quiet", href: `${api.base()}/docs` }, words.reference),
+      h("a", { class: "button quiet", href: `${api.base()}/docs`, "aria-label": words.docs }, icon("book"),
+        h("span", {}, words.docs)),
       iconButton("theme", words.theme, toggleTheme),
-      !session.keyless && h("button", { type: "button", class: "quiet", title: session.namespace, onclick: async () => {
-        await api.signOut();
-        location.reload();
-      } }, words.signOut)));
+      !session.keyless && h("button", { type: "button", class: "quiet leave", "aria-label": words.signOut,
+        title: words.signedInAs(session.namespace), onclick: async () => {
+          await api.signOut();
+          location.reload();
+        } }, icon("leave"), h("span", {}, words.signOut))));
 }
+
+const main = (name, ...inside) => h("main", { class: name, tabindex: -1 },
+  h("h1", { class: "unseen" }, words[name]), inside);
 
 function createView() {
   const results = h("run-results");
   const grid = h("grid-tab");
-  const api = h("api-tab");
+  const call = h("api-tab");
   const pane = tabs(words.results, [["results", words.results, results], ["grid", words.grid, grid],
-    ["api", words.api, api]],
-    (name) => name === "grid" && state.model && grid.refresh());
-  const view = h("main", { class: "create", tabindex: -1 }, h("h1", { class: "unseen" }, words.create),
+    ["api", words.api, call]], (name) => ({ grid: () => grid.refresh(), api: () => call.open() })[name]?.());
+  const view = main("create",
     h("section", { class: "left", "aria-label": words.create }, h("run-form")),
-    h("section", { class: "right", "aria-label": words.results }, pane.list, results, grid, api));
+    h("section", { class: "right", "aria-label": words.results }, pane.list, results, grid, call));
   view.addEventListener("ran", () => {
     pane.select("results");
     if (matchMedia("(max-width: 60em)").matches) pane.list.scrollIntoView({ behavior: "smooth" });
   });
-  state.addEventListener("restored", () => { location.hash = "#create"; });
+  const go = (name) => {
+    location.hash = `#${name}`;
+    show();
+  };
+  state.addEventListener("restored", () => go("create"));
+  state.addEventListener("compared", () => go("compare"));
+  state.addEventListener("dragged", () => view.hidden && say(words.dropOnCreate));
   return view;
 }
 
 function show() {
   const name = VIEWS.find((one) => `#${one}` === location.hash) ?? "create";
+  if (views[name].hidden) scrollTo(0, 0);
   for (const [own, view] of Object.entries(views)) view.hidden = own !== name;
   for (const own of VIEWS) document.getElementById(`to-${own}`).toggleAttribute("aria-current", own === name);
   document.title = name === "create" ? "Limner" : `${words[name]} – Limner`;
-  if (name === "history") views.history.firstChild.open();
-  if (name === "compare") views.compare.firstChild.draw();
+  if (name === "history") views.history.lastChild.open();
+  if (name === "compare") views.compare.lastChild.draw();
 }
 
 /** Ask before what cannot be undone. */
@@ -102,6 +118,7 @@ function askToDelete(ids) {
 
 function signIn(hint = words.signInHint) {
   if (document.querySelector("dialog.sign-in")) return;
+  document.getElementById("loading")?.remove();
   const error = h("p", { class: "error", id: "key-error", role: "alert", hidden: true });
   const key = h("input", { id: "key", type: "password", autocomplete: "off", required: true,
     "aria-describedby": "key-hint key-error" });
@@ -116,7 +133,7 @@ function signIn(hint = words.signInHint) {
         dialog.close();
         location.reload();
       } catch (problem) {
-        error.textContent = problem instanceof api.Offline ? words.offline : problem.message;
+        error.textContent = problem.message;
         error.hidden = false;
         key.select();
       }
@@ -163,14 +180,15 @@ async function begin() {
     state.session = await api.getSession();
     if (!state.session.namespace) return signIn();
     await state.begin();
-    views = { create: createView(), history: h("main", { class: "history", tabindex: -1 }, h("history-view")),
-      compare: h("main", { class: "compare", tabindex: -1 }, h("compare-view")) };
+    views = { create: createView(), history: main("history", h("history-view")),
+      compare: main("compare", h("compare-view")) };
     document.getElementById("loading").remove();
-    page.append(bar(state.session), ...Object.values(views), h("generation-dialog"), h("mask-dialog"));
+    head.prepend(bar(state.session));
+    page.append(...Object.values(views), h("generation-dialog"), h("mask-dialog"));
     show();
     addEventListener("hashchange", show);
   } catch (error) {
-    document.getElementById("loading").textContent = error instanceof api.Offline ? "" : error.message;
+    document.getElementById("loading").textContent = error.message;
     if (!(error instanceof api.Offline)) console.error(error);
   }
 }
@@ -182,6 +200,7 @@ addEventListener("unhandledrejection", (event) => {
 page.addEventListener("ask-delete", (event) => askToDelete(event.detail));
 state.addEventListener("say", (event) => say(event.detail));
 state.addEventListener("announce", (event) => { aloud.textContent = event.detail; });
-page.append(banner, live, aloud);
+page.append(head, live, aloud);
+new ResizeObserver(() => page.style.setProperty("--top", `${head.offsetHeight}px`)).observe(head);
 watchTheLine();
 begin();

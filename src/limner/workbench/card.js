@@ -5,32 +5,32 @@ import { fill, h, icon, iconButton, Part } from "./dom.js";
 import { isLive, state } from "./state.js";
 import { words } from "./words.js";
 
+/** The kind of data that a picture is when it is dragged: the id of its generation. */
+export const DRAGGED = "application/x-limner-generation";
+
 /** The width and height that a generation has or will have. */
 export function sizeOf(generation) {
   const [width, height] = (generation.used?.size ?? "1024x1024").split("x").map(Number);
   return { width, height };
 }
 
-/** What can be done with a generation that has ended, as buttons. */
-export function actions(generation, { wide = false } = {}) {
-  const id = generation.generation_id;
-  const button = (name, label, act, more = {}) => (wide
-    ? h("button", { type: "button", onclick: act, ...more }, icon(name), label)
-    : iconButton(name, label, act, more));
+/** What can be done with a generation that has ended, as buttons; a narrow card shows their drawings only. */
+export function actions(generation) {
+  const { generation_id: id, result_url: url, status, favourite = false } = generation;
+  const act = (name, label, onclick, more = {}, tag = "button") => h(tag, { type: tag === "button" && tag, onclick,
+    class: `button act ${name}`, title: label, "aria-label": label, ...more }, icon(name), h("span", {}, label));
   const chosen = state.chosen.includes(id);
-  const made = generation.result_url && [
-    button("star", words.favourite, () => state.setFavourite(id, !generation.favourite),
-      { "aria-pressed": generation.favourite ?? false }),
-    button("compare", words.addToCompare, () => state.choose(id, !chosen), { "aria-pressed": chosen }),
-    button("reply", words.useAsInput, () => state.useAsInput(generation)),
-    h("a", { class: wide ? "button" : "button quiet only-icon", href: api.lasting(generation.result_url),
-      download: `${id}.${generation.used.output_format}`, title: words.download, "aria-label": words.download },
-    icon("download"), wide && words.download),
-  ];
-  const again = ["failed", "cancelled"].includes(generation.status)
-    && button("redo", words.retry, () => state.retry(generation));
-  const restore = generation.parameters && button("sliders", words.restore, () => state.restore(generation));
-  return [made, again, restore].flat().filter(Boolean);
+  return [
+    url && [
+      act("star", words.favourite, () => state.setFavourite(id, !favourite), { "aria-pressed": favourite }),
+      act("compare", words.compare, () => state.choose(id, !chosen), { "aria-pressed": chosen }),
+      act("brush", words.edit, () => state.useAsInput(generation), { title: words.editHint }),
+      act("download", words.download, () => {}, { href: api.lasting(url),
+        download: `${id}.${generation.used.output_format}` }, "a"),
+    ],
+    ["failed", "cancelled"].includes(status) && act("redo", words.retry, () => state.retry(generation)),
+    generation.parameters && act("sliders", words.restore, () => state.restore(generation)),
+  ].flat().filter(Boolean);
 }
 
 class GenerationCard extends Part {
@@ -48,7 +48,7 @@ class GenerationCard extends Part {
 
   draw() {
     const generation = state.generations.get(this.gid);
-    if (!generation) return;
+    if (!generation) return this.replaceChildren(h("div", { class: "frame" }, h("p", { class: "why" }, words.gone)));
     const { status, result_url: url, preview, favourite, error_message: why } = generation;
     const chosen = state.chosen.includes(this.gid);
     const shown = JSON.stringify([status, url?.split("?")[0], preview, favourite, why, chosen]);
@@ -72,12 +72,18 @@ class GenerationCard extends Part {
       const src = this.small ? api.thumbnailUrl(this.gid) : api.lasting(generation.result_url);
       const unfinished = generation.preview && h("img", { src: generation.preview, alt: "", class: "partial" });
       const image = h("img", { src, alt: generation.prompt, decoding: "async", width, height,
-        onload: () => { unfinished?.remove(); generation.preview = null; },
+        onload: () => { unfinished?.remove(); generation.preview = null; frame.classList.add("there"); },
         onerror: () => frame.replaceChildren(h("p", { class: "why" }, words.gone)) });
-      const open = () => document.querySelector("generation-dialog").open(this.gid, this.siblings?.() ?? [this.gid]);
       if (unfinished) frame.append(unfinished);
-      frame.append(h("button", { type: "button", class: "picture", "aria-label": `${words.open}: ${generation.prompt}`,
-        onclick: open }, image));
+      frame.append(h("a", { class: "picture", "aria-label": `${words.open}: ${generation.prompt}`,
+        href: api.lasting(generation.result_url), onclick: (event) => {
+          if (event.ctrlKey || event.metaKey || event.shiftKey) return; // in a tab or window of its own
+          event.preventDefault();
+          document.querySelector("generation-dialog").open(this.gid, this.siblings?.() ?? [this.gid]);
+        }, ondragstart: (event) => {
+          event.dataTransfer.setData(DRAGGED, this.gid);
+          state.tell("dragged");
+        } }, image));
     } else if (isLive(generation)) {
       if (generation.preview) frame.append(h("img", { src: generation.preview, alt: words.partial, class: "partial" }));
       frame.append(h("div", { class: "waiting" }, h("p"),
@@ -90,10 +96,10 @@ class GenerationCard extends Part {
   }
 
   #bar(generation) {
-    if (isLive(generation)) {
-      return h("div", { class: "bar" }, iconButton("close", words.cancel, () => state.cancel([this.gid])));
-    }
-    return h("div", { class: "bar" }, actions(generation));
+    return h("div", { class: "bar" },
+      !this.small && generation.result_url && h("p", { class: "hint" }, words.madeWith(generation.used,
+        generation.completed_at - generation.started_at)),
+      isLive(generation) ? iconButton("close", words.cancel, () => state.cancel([this.gid])) : actions(generation));
   }
 
   #report(generation) {

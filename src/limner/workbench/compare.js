@@ -22,8 +22,8 @@ class CompareView extends Part {
   draw() {
     const chosen = state.chosen.map((id) => state.generations.get(id)).filter((generation) => generation?.result_url);
     if (chosen.length < 2) {
-      this.replaceChildren(h("h1", { class: "unseen" }, words.compare), h("div", { class: "empty" },
-        h("h2", {}, words.compareEmpty), h("p", {}, words.compareEmptyHint), chosen.length > 0 && this.#list(chosen)));
+      fill(this, h("div", { class: "empty" }, h("h2", {}, words.compareEmpty), h("p", {}, words.compareEmptyHint),
+        chosen.length > 0 && this.#list(chosen)));
       return;
     }
     this.#pair = this.#pair.map((at) => Math.min(at, chosen.length - 1));
@@ -33,7 +33,7 @@ class CompareView extends Part {
     const view = this.querySelector("picture-view") ?? h("picture-view");
     const held = document.activeElement?.value ?? document.activeElement?.getAttribute?.("aria-label");
     const within = this.contains(document.activeElement);
-    fill(this, h("h1", { class: "unseen" }, words.compare),
+    fill(this,
       h("div", { class: "row wrap" },
         switchOf(words.compare, "compare-mode", [["side", words.side], ["slider", words.slider],
           ["difference", words.difference]],
@@ -43,9 +43,16 @@ class CompareView extends Part {
           onclick: () => [...state.chosen].forEach((id) => state.choose(id, false)) }, words.dropAll)),
       view, this.#list(chosen), this.#table(chosen));
     view.show(shown.map((generation) => ({ src: api.lasting(generation.result_url), alt: generation.prompt,
-      label: letter(chosen.indexOf(generation)) })), width / height, this.#mode);
+      label: this.#caption(generation, chosen) })), width / height, this.#mode);
     if (within) [...this.querySelectorAll("input, button, select")].find((one) =>
       one.value === held || one.getAttribute("aria-label") === held)?.focus();
+  }
+
+  /** The letter of a picture, and in short what it has that the others have not. */
+  #caption(generation, chosen) {
+    const own = differences(chosen).filter((name) => name !== "prompt").slice(0, 3).map((name) =>
+      `${label(name)} ${new Map(parameters(generation)).get(name) ?? "–"}`);
+    return [letter(chosen.indexOf(generation)), ...own].join(" · ");
   }
 
   #choice(i, at, chosen) {
@@ -66,9 +73,8 @@ class CompareView extends Part {
 
   #table(chosen) {
     const all = chosen.map((generation) => new Map(parameters(generation)));
-    const names = [...new Set(all.flatMap((one) => [...one.keys()]))];
-    const differs = (name) => new Set(all.map((one) => one.get(name))).size > 1;
-    const shown = names.filter((name) => !this.#onlyDifferences || differs(name));
+    const different = differences(chosen);
+    const shown = this.#onlyDifferences ? different : [...new Set(all.flatMap((one) => [...one.keys()]))];
     return h("section", { class: "parameters" },
       h("div", { class: "row" }, h("h2", {}, words.parameters),
         h("label", { class: "check" }, h("input", { type: "checkbox",
@@ -80,10 +86,17 @@ class CompareView extends Part {
         { class: "sideways", tabindex: 0, role: "group",
         "aria-label": words.parameters }, h("table", {},
         h("thead", {}, h("tr", {}, h("td"), chosen.map((_, i) => h("th", { scope: "col" }, letter(i))))),
-        h("tbody", {}, shown.map((name) => h("tr", { class: differs(name) ? "differs" : "" },
+        h("tbody", {}, shown.map((name) => h("tr", { class: different.includes(name) ? "differs" : "" },
           h("th", { scope: "row" }, label(name)),
           all.map((one) => h("td", {}, one.get(name) ?? "–"))))))));
   }
+}
+
+/** The names of the parameters that are not the same in all of these. */
+function differences(generations) {
+  const all = generations.map((one) => new Map(parameters(one)));
+  return [...new Set(all.flatMap((one) => [...one.keys()]))]
+    .filter((name) => new Set(all.map((one) => one.get(name))).size > 1);
 }
 
 const letter = (i) => String.fromCharCode(65 + i);

@@ -18,6 +18,12 @@ export function parameters(generation) {
     && value !== undefined).map(([name, value]) => [name, String(value)]);
 }
 
+/** When a generation was asked for and how long it took, as [name, text]. */
+function times({ enqueued_at: asked, started_at: began, completed_at: ended }) {
+  return [["enqueued_at", new Date(asked * 1000).toLocaleString("en")],
+    ...(began && ended ? [["took", words.took(ended - began)]] : [])];
+}
+
 class GenerationDialog extends Part {
   start() {
     this.dialog = h("dialog", { class: "detail", "aria-labelledby": "detail-title", onkeydown: (event) => {
@@ -31,7 +37,7 @@ class GenerationDialog extends Part {
   }
 
   open(id, ids) {
-    Object.assign(this, { gid: id, ids, compared: false });
+    Object.assign(this, { gid: id, ids, compared: true });
     this.dialog.replaceChildren();
     this.#draw();
     this.dialog.showModal();
@@ -41,7 +47,7 @@ class GenerationDialog extends Part {
     const ids = this.ids.filter((id) => state.generations.get(id)?.result_url);
     const next = ids[ids.indexOf(this.gid) + step];
     if (!next) return;
-    Object.assign(this, { gid: next, compared: false });
+    Object.assign(this, { gid: next, compared: true });
     this.#draw();
   }
 
@@ -51,9 +57,9 @@ class GenerationDialog extends Part {
     const before = generation.parameters?.input_image ? api.inputUrl(this.gid, 0) : null;
     const { width, height } = sizeOf(generation);
     const view = this.dialog.querySelector("picture-view") ?? h("picture-view");
-    const after = { src: api.lasting(generation.result_url ?? ""), label: before ? words.after : words.picture,
-      alt: generation.prompt };
     const both = this.compared && before;
+    const after = { src: api.lasting(generation.result_url ?? ""), label: both ? words.after : "",
+      alt: generation.prompt };
     const held = document.activeElement?.getAttribute?.("aria-label") ?? document.activeElement?.textContent;
     this.dialog.replaceChildren(
       h("header", {}, h("h2", { id: "detail-title" }, words.details),
@@ -68,14 +74,14 @@ class GenerationDialog extends Part {
               this.compared = !this.compared;
               this.#draw();
             } }, icon("compare"), words.beforeAfter),
-            actions(generation, { wide: true }),
+            actions(generation),
             h("button", { type: "button", class: "danger",
               onclick: () => this.dispatchEvent(new CustomEvent("ask-delete",
               { bubbles: true, detail: [this.gid] })) }, icon("trash"), words.remove)),
           generation.warnings?.length > 0 && h("section", { class: "note" }, h("h3", {}, words.warnings),
             h("ul", {}, generation.warnings.map((text) => h("li", {}, text)))),
-          h("dl", {}, parameters(generation).filter(([name]) => name !== "prompt").map(([name, text]) =>
-            h("div", {}, h("dt", {}, label(name)), h("dd", {}, text)))))));
+          h("dl", {}, [...parameters(generation).filter(([name]) => name !== "prompt"), ...times(generation)]
+            .map(([name, text]) => h("div", {}, h("dt", {}, label(name)), h("dd", {}, text)))))));
     view.show(both ? [{ src: before, label: words.before }, after] : [after], width / height, both ? "slider" : "side");
     const back = [...this.dialog.querySelectorAll("button")].find((button) =>
       held && (button.getAttribute("aria-label") ?? button.textContent) === held);

@@ -1,6 +1,5 @@
 // The form: the model, the prompt, the inputs, the parameters of the model's schema, seed, count, Run and Cancel.
 
-import * as api from "./api.js";
 import { h, iconButton, Part, switchOf } from "./dom.js";
 import { calm, complain, field, isField, ordered } from "./field.js";
 import "./inputs.js";
@@ -9,11 +8,13 @@ import { drawSeed, state } from "./state.js";
 import { words } from "./words.js";
 
 const COUNTS = [1, 2, 3, 4];
+const WIDE = "(min-width: 60.01em)";
 
 class RunForm extends Part {
   start() {
     this.on(state, "model", () => this.#draw());
-    this.on(state, "restored", () => this.#draw());
+    this.on(state, "restored", () => { this.#draw(); this.#attend(); });
+    this.on(state, "back", () => { this.querySelector("#form-error").hidden = true; });
     this.on(state, "form", () => this.#follow());
     for (const type of ["runs", "generation"]) this.on(state, type, () => this.#offerCancel());
     this.on(document, "keydown", (event) => {
@@ -38,6 +39,7 @@ class RunForm extends Part {
     const prompt = h("prompt-box");
     prompt.configure((text) => state.setValue("prompt", text), () => state.form.inputs.length);
     const open = this.querySelector("details")?.open ?? false;
+    const wide = matchMedia(WIDE).matches;
     this.form = h("form", { novalidate: true, onsubmit: (event) => { event.preventDefault(); this.#run(); } },
       h("div", { class: "fields" },
         this.#modelField(),
@@ -47,24 +49,31 @@ class RunForm extends Part {
         h("div", { class: "field", "data-field": "input_image" },
           h("span", { class: "label" }, words.inputs), h("input-images"),
           h("p", { class: "error", id: "field-input_image-error", hidden: true })),
-        fields(basic), this.#seedField(),
         h("div", { class: "field", "data-field": "num_generations" },
           switchOf(words.count, "count", COUNTS.map((n) => [n, n]), form.count, (count) => state.change({ count })),
           h("p", { class: "error", hidden: true })),
-        rest.length > 0 && h("details", { ".open": open },
-          h("summary", {}, words.more, " ", h("span", { class: "hint", id: "changed" })), fields(rest))),
+        wide && [fields(basic), this.#seedField()],
+        h("details", { ".open": open },
+          h("summary", {}, wide ? words.more : words.settings, " ", h("span", { class: "hint", id: "changed" })),
+          !wide && [fields(basic), this.#seedField()], fields(rest),
+          h("button", { type: "button", class: "quiet", id: "reset", onclick: () => this.#reset() }, words.reset))),
       h("footer", { class: "actions" },
         h("p", { class: "error", id: "form-error", role: "alert", hidden: true }),
         h("div", { class: "row" },
           h("button", { type: "submit", class: "primary", id: "run" }, words.run,
             h("kbd", { "aria-hidden": "true" }, "Ctrl ↵")),
           h("button", { type: "button", id: "cancel", hidden: true, title: words.cancelAll,
-            onclick: () => state.cancel(state.live()).catch((error) => this.#show(error)) }, words.cancel),
-          h("button", { type: "button", class: "quiet", id: "reset", onclick: () => this.#reset() }, words.reset))));
+            onclick: () => state.cancel(state.live()).catch((error) => this.#show(error)) }, words.cancel))));
     this.replaceChildren(this.form);
     prompt.value = form.values.prompt ?? "";
     this.#follow();
     this.#offerCancel();
+  }
+
+  /** Go on with the prompt where there is a keyboard for it; elsewhere only show the form. */
+  #attend() {
+    if (matchMedia(WIDE).matches) this.querySelector("#field-prompt").select();
+    else scrollTo(0, 0);
   }
 
   #modelField() {
@@ -108,7 +117,8 @@ class RunForm extends Part {
       if (focused) this.lock.firstChild.focus();
     }
     if (document.activeElement !== this.seed) this.seed.value = locked && seed !== null ? seed : "";
-    const hint = inputs.length ? words.referHint(inputs.length) : words.promptHint;
+    const hint = inputs.length ? words.referHint(inputs.length)
+      : matchMedia(WIDE).matches ? words.promptHint : words.promptHintTouch;
     this.querySelector("#field-prompt-hint").textContent = hint;
     const { properties, basic = [] } = state.schema;
     const changed = Object.keys(properties).filter((name) => isField(name) && !basic.includes(name)
@@ -153,12 +163,10 @@ class RunForm extends Part {
 
   /** Tell what went wrong, at the field that caused it where there is one. */
   #show(error) {
-    const message = error instanceof api.Offline ? words.offline
-      : error.status === 429 ? words.busy(error.retryAfter) : error.message;
     const name = error.field?.replace(/\[\d+\]$/, "").replace(/^mask$/, "input_image");
-    if (name && complain(this, name, message)) return;
+    if (name && complain(this, name, error.message)) return;
     const place = this.querySelector("#form-error");
-    place.textContent = message;
+    place.textContent = error.message;
     place.hidden = false;
   }
 }

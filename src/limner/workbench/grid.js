@@ -2,9 +2,9 @@
 
 import * as api from "./api.js";
 import { card } from "./card.js";
-import { h, Part } from "./dom.js";
+import { h, icon, Part } from "./dom.js";
 import { isField, ordered } from "./field.js";
-import { drawSeed, state } from "./state.js";
+import { drawSeed, makeKey, state } from "./state.js";
 import { label, words } from "./words.js";
 
 const MOST = 64;
@@ -14,6 +14,7 @@ const LOOKED_AT = 50;
 class GridTab extends Part {
   #axes = [{ name: "", values: [] }, { name: "", values: [] }];
   #secondsPerCost = null;
+  #queueing = new Set();
 
   start() {
     this.setup = h("form", { class: "setup", novalidate: true,
@@ -22,13 +23,21 @@ class GridTab extends Part {
     this.replaceChildren(this.setup, this.grids);
     this.on(state, "model", () => this.#begin());
     this.on(state, "runs", () => this.#drawGrids());
-    this.on(state, "cancel", () => { this.stopped = true; });
+    this.on(state, "cancel", () => {
+      for (const { grid } of state.runs) if (this.#queueing.has(grid?.key)) grid.stopped = words.gridStopped;
+    });
     if (state.model) this.#begin();
+    this.on(state, "back", () => this.#goOn());
+    this.#goOn();
+  }
+
+  /** Queue what a reload or a lost connection has left. */
+  #goOn() {
+    for (const run of state.runs) if (run.grid && [null, words.offline].includes(run.grid.stopped)) this.#queue(run);
   }
 
   #begin() {
-    const names = this.#names();
-    this.#axes = ["quality", "seed"].map((name) => ({ name: names.includes(name) ? name : "", values: [] }));
+    this.#axes = [this.#names().includes("quality") ? "quality" : "seed", ""].map((name) => ({ name, values: [] }));
     this.#drawSetup();
     this.#drawGrids();
   }
@@ -64,9 +73,10 @@ class GridTab extends Part {
       own.values = [];
       if (!own.name) return values.replaceChildren();
       if (property?.enum) {
+        own.values = property.enum.filter((value) => value !== "auto");
         values.replaceChildren(h("fieldset", { class: "checks" }, h("legend", {}, words.values),
           property.enum.map((value) => h("label", { class: "check" }, h("input", { type: "checkbox", value,
-            onchange: (event) => {
+            ".checked": own.values.includes(value), onchange: (event) => {
               own.values = property.enum.filter((one) => one === value
                 ? event.target.checked : own.values.includes(one));
               this.#estimate();
@@ -95,19 +105,12 @@ class GridTab extends Part {
           values);
   }
 
-  /** Every combination as overrides of the form, row by row. */
-  #combinations() {
-    const [across, down] = this.#axes.map((axis) => (axis.name ? axis : { name: "", values: [null] }));
-    const one = (axis, value) => (axis.name ? { [axis.name]: value } : {});
-    return down.values.map((y) => across.values.map((x) => ({ ...one(across, x), ...one(down, y) })));
-  }
-
   #problem() {
     const [across, down] = this.#axes;
     if (across.name && across.name === down.name) return words.gridSame;
     if (!this.#axes.some((axis) => axis.name) || this.#axes.some((axis) => axis.name
       && !axis.values.length)) return words.gridEmpty;
-    return this.#combinations().flat().length > MOST ? words.gridTooMany(MOST) : null;
+    return combine(...this.#axes).length > MOST ? words.gridTooMany(MOST) : null;
   }
 
   #estimate() {
@@ -115,7 +118,7 @@ class GridTab extends Part {
     const problem = this.#problem();
     this.submit.disabled = problem !== null;
     if (problem) return void (this.sum.textContent = problem);
-    const cells = this.#combinations().flat();
+    const cells = combine(...this.#axes);
     const costs = cells.map((overrides) => {
       const asked = { ...state.form.values, ...overrides };
       const quality = ["low", "high"].includes(asked.quality) ? asked.quality : "medium";
@@ -128,45 +131,70 @@ class GridTab extends Part {
   }
 
   async #make() {
-    const error = this.setup.querySelector(".error");
-    error.hidden = true;
     const [across, down] = this.#axes.map((axis) => ({ ...axis }));
-    const rows = this.#combinations();
-    const shared = state.schema.properties.seed && !("seed" in rows[0][0])
-      && !state.form.locked ? { seed: drawSeed() } : {};
-    const run = { ids: [], prompt: state.form.values.prompt ?? "", grid: { across, down } };
-    this.submit.disabled = true;
-    this.stopped = false;
+    const [first] = combine(across, down);
+    const shared = state.schema.properties.seed && !("seed" in first) && !state.form.locked ? { seed: drawSeed() } : {};
+    const run = { ids: [], prompt: state.form.values.prompt ?? "",
+      grid: { across, down, body: state.body(shared), key: makeKey(), stopped: null } };
+    state.addRun(run);
+    await this.#queue(run);
+    const error = this.setup.querySelector(".error");
+    error.hidden = run.ids.length > 0;
+    if (run.ids.length) return this.grids.firstChild.scrollIntoView({ behavior: "smooth", block: "nearest" });
+    error.textContent = run.grid.stopped;
+    state.dropRun(run);
+  }
+
+  /** Queue the cells that are not yet, each under a key of its own, so that neither a reload nor a lost answer makes
+      one twice. */
+  async #queue(run) {
+    const { grid, ids } = run;
+    if (this.#queueing.has(grid.key)) return;
+    const cells = combine(grid.across, grid.down);
+    grid.stopped = null;
+    this.#queueing.add(grid.key);
     try {
-      for (const overrides of rows.flat()) {
-        if (this.stopped) break;
-        run.ids.push(await state.runCell({ ...shared, ...overrides }));
-        if (run.ids.length === 1) state.addRun(run);
-        else state.keepRuns();
+      while (ids.length < cells.length && !grid.stopped) {
+        ids.push(await state.runCell({ ...grid.body, ...cells[ids.length] }, `${grid.key}-${ids.length}`));
+        state.keepRuns();
       }
-    } catch (problem) {
-      error.textContent = problem instanceof api.Offline ? words.offline : problem.message;
-      error.hidden = false;
+    } catch (error) {
+      grid.stopped = error.message;
     }
-    this.submit.disabled = false;
+    this.#queueing.delete(grid.key);
+    state.keepRuns();
   }
 
   #drawGrids() {
+    const drawn = new Map([...this.grids.children].map((element) => [element.dataset.shown, element]));
     this.grids.replaceChildren(...state.runs.filter((run) => run.grid).map((run) => {
-      const { across, down } = run.grid;
-      const [xs, ys] = [across.name ? across.values : [""], down.name ? down.values : [""]];
-      const cell = (x, y) => run.ids[y * xs.length + x];
-      return h("section", { class: "grid" }, h("h3", {}, run.prompt),
-        h("div", { class: "sideways", tabindex: 0, role: "group",
-        "aria-label": words.gridTable }, h("table", { class: `wide-${Math.min(xs.length, 6)}` },
-        h("thead", {}, h("tr", {}, h("td"), xs.map((x) =>
-          h("th", { scope: "col" }, across.name && `${label(across.name)}: ${x}`)))),
-        h("tbody", {}, ys.map((y, row) => h("tr", {},
-          h("th", { scope: "row" }, down.name && `${label(down.name)}: ${y}`),
-          xs.map((_, column) => h("td", {}, cell(column, row)
-            && card(cell(column, row), { small: true, siblings: () => run.ids })))))))));
+      const shown = JSON.stringify([run.grid.key, run.ids, run.grid.stopped]);
+      return drawn.get(shown) ?? this.#drawGrid(run, shown);
     }));
   }
+
+  #drawGrid(run, shown) {
+    const { across, down, stopped } = run.grid;
+    const [xs, ys] = [across, down].map((axis) => (axis.name ? axis.values : [""]));
+    const head = (axis, value) => axis.name && `${label(axis.name)}: ${value}`;
+    const cell = (at) => (run.ids[at] ? card(run.ids[at], { small: true, siblings: () => run.ids })
+      : h("div", { class: "frame unqueued" }));
+    return h("section", { class: "grid", "data-shown": shown },
+      h("header", { class: "row" }, h("h3", {}, run.prompt),
+        h("button", { type: "button", onclick: () => state.compare(run.ids) }, icon("compare"), words.compareThese)),
+      stopped && h("p", { class: "row wrap", role: "status" }, words.gridQueued(run.ids.length, xs.length * ys.length),
+        " ", stopped, h("button", { type: "button", onclick: () => this.#queue(run) }, words.gridRest)),
+      h("div", { class: "sideways", tabindex: 0, role: "group", "aria-label": words.gridTable }, h("table", {},
+        h("thead", {}, h("tr", {}, down.name && h("td"), xs.map((x) => h("th", { scope: "col" }, head(across, x))))),
+        h("tbody", {}, ys.map((y, row) => h("tr", {}, down.name && h("th", { scope: "row" }, head(down, y)),
+          xs.map((_, column) => h("td", {}, cell(row * xs.length + column)))))))));
+  }
+}
+
+/** Every combination of the values of two axes, one without a name being none, row by row. */
+function combine(across, down) {
+  const one = ({ name, values }) => (name ? values.map((value) => ({ [name]: value })) : [{}]);
+  return one(down).flatMap((y) => one(across).map((x) => ({ ...x, ...y })));
 }
 
 /** Megapixels times steps. */

@@ -38,8 +38,8 @@ class HistoryView extends Part {
         Object.entries(words.status).map(([value, text]) => h("option", { value }, text))),
       h("label", { class: "check" }, h("input", { type: "checkbox", name: "favourite", value: "true" }),
         words.favouritesOnly));
-    this.replaceChildren(h("h1", { class: "unseen" }, words.history), this.filters, this.picked, this.message,
-      this.scroller);
+    this.replaceChildren(this.filters, this.picked, this.message, this.scroller);
+    this.on(state, "back", () => this.offsetParent && this.#more());
     this.on(state, "removed", (event) => {
       this.#ids = this.#ids.filter((id) => !event.detail.includes(id));
       for (const id of event.detail) this.#picked.delete(id);
@@ -91,11 +91,16 @@ class HistoryView extends Part {
   #say(error = null) {
     const filtered = [...new FormData(this.filters)].some(([name, value]) => value
       && !(name === "status" && value === "all"));
-    const lines = error ? [h("p", {}, error instanceof api.Offline ? words.offline : words.loadFailed),
-      h("button", { type: "button", onclick: () => this.#more() }, words.tryAgain)]
+    const button = (text, onclick) => h("button", { type: "button", onclick }, text);
+    const lines = error ? [h("p", {}, error.message), button(words.tryAgain, () => this.#more())]
       : this.#ids.length ? []
         : this.#loading ? [h("p", {}, words.loading)]
-          : filtered ? [h("p", {}, words.noMatches)] : [h("h2", {}, words.noHistory), h("p", {}, words.noHistoryHint)];
+          : filtered ? [h("p", {}, words.noMatches), button(words.clearFilters, () => {
+            this.filters.reset();
+            this.reload();
+          })]
+            : [h("h2", {}, words.noHistory), h("p", {}, words.noHistoryHint),
+              h("a", { class: "button", href: "#create" }, words.create)];
     this.message.replaceChildren(...lines);
     this.message.hidden = !lines.length;
   }
@@ -157,8 +162,7 @@ class HistoryView extends Part {
     const ids = [...this.#picked];
     this.picked.hidden = !ids.length;
     this.picked.replaceChildren(h("strong", { role: "status" }, words.selected(ids.length)),
-      h("button", { type: "button", onclick: () => ids.forEach((id) => state.choose(id, true))
-        || (location.hash = "#compare") }, words.compare),
+      h("button", { type: "button", onclick: () => state.compare(ids) }, words.compare),
       h("a", { class: "button", href: api.exportUrl(ids), download: "limner.zip" }, words.downloadZip),
       h("button", { type: "button", class: "danger", onclick: () => this.dispatchEvent(new CustomEvent("ask-delete",
         { bubbles: true, detail: ids })) }, words.remove),

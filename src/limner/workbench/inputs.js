@@ -2,6 +2,7 @@
 // address and a reload loses none. The mask of the first one is painted from here.
 
 import * as api from "./api.js";
+import { DRAGGED } from "./card.js";
 import { fill, h, icon, iconButton, Part } from "./dom.js";
 import { inputLimit, state } from "./state.js";
 import { words } from "./words.js";
@@ -70,11 +71,17 @@ class InputImages extends Part {
     this.#add(files);
   }
 
+  /** Files may be dropped anywhere; a picture of this page on the form or on the way to it. */
   #drop(event) {
-    if (![...event.dataTransfer.types].includes("Files")) return;
+    const { types, files } = event.dataTransfer;
+    const own = types.includes(DRAGGED);
+    const target = own ? event.target.closest("run-form, #to-create") : types.includes("Files");
+    this.classList.toggle("over", Boolean(target) && event.type === "dragover");
+    if (!target) return;
     event.preventDefault();
-    this.classList.toggle("over", event.type === "dragover");
-    if (event.type === "drop") this.#add([...event.dataTransfer.files]);
+    if (event.type !== "drop") return;
+    if (own) state.useAsInput(state.generations.get(event.dataTransfer.getData(DRAGGED)));
+    else this.#add([...files]);
   }
 
   async #add(files) {
@@ -88,7 +95,7 @@ class InputImages extends Part {
       const inputs = this.most === 1 ? added : [...state.form.inputs, ...added];
       state.change({ inputs, mask: this.most === 1 ? null : state.form.mask });
     } catch (error) {
-      this.#complain(error instanceof api.Offline ? words.offline : error.message);
+      this.#complain(error.message);
     } finally {
       this.#busy -= 1;
       this.#draw();

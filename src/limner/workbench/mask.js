@@ -43,8 +43,9 @@ class MaskDialog extends Part {
         h("button", { type: "button", onclick: () => this.#invert() }, words.invert),
         h("button", { type: "button", onclick: () => this.#wipe() }, words.clear)),
       h("div", { class: "easel" }, stage), h("p", { class: "hint", id: "mask-hint" }, words.maskHint), this.error,
-      h("footer", { class: "row" }, h("button", { type: "button", class: "primary", onclick: () => this.#use() },
-        words.useMask),
+      h("footer", { class: "row" },
+        h("button", { type: "button", class: "primary", onclick: (event) => this.#use(event.currentTarget) },
+          words.useMask),
         h("button", { type: "button", class: "quiet", onclick: () => this.dialog.close() }, words.close)));
     this.#listen();
     this.dialog.showModal();
@@ -173,7 +174,8 @@ class MaskDialog extends Part {
     this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
   }
 
-  async #use() {
+  async #use(button) {
+    if (button.getAttribute("aria-busy")) return;
     const pixels = this.#pixels();
     let painted = false;
     for (let i = 0; i < pixels.data.length; i += 4) {
@@ -184,14 +186,18 @@ class MaskDialog extends Part {
     if (!painted) return this.#complain(words.maskEmpty);
     const out = h("canvas", { width: this.canvas.width, height: this.canvas.height });
     out.getContext("2d").putImageData(pixels, 0, 0);
+    button.setAttribute("aria-busy", "true");
     try {
       const mask = await api.upload(state.session.namespace,
         await new Promise((resolve) => out.toBlob(resolve, "image/png")));
       state.change({ mask });
       this.dialog.close();
+      state.say(words.maskSet);
+      document.getElementById("field-prompt").select();
     } catch (error) {
-      this.#complain(error instanceof api.Offline ? words.offline : error.message);
+      this.#complain(error.message);
     }
+    button.removeAttribute("aria-busy");
   }
 
   #complain(message) {

@@ -1,7 +1,7 @@
 // What was run from this page, newest first; pictures appear where their unfinished ones were.
 
 import { card } from "./card.js";
-import { h, Part } from "./dom.js";
+import { h, icon, Part } from "./dom.js";
 import { state } from "./state.js";
 import { words } from "./words.js";
 
@@ -20,7 +20,9 @@ class RunResults extends Part {
 
   #run(run) {
     return h("section", { class: "run", "data-ids": run.ids.join(), "aria-label": run.prompt },
-      h("h3", {}, run.prompt),
+      h("header", { class: "row" }, h("h3", {}, run.prompt),
+        run.ids.length > 1 && h("button", { type: "button", onclick: () => state.compare(run.ids) }, icon("compare"),
+          words.compareThese)),
       h("div", { class: `cards of-${run.ids.length}` }, run.ids.map((id) => card(id, { siblings: () => run.ids }))));
   }
 
@@ -30,7 +32,7 @@ class RunResults extends Part {
         h("li", {}, h("button", { type: "button", onclick: () => {
         state.setValue("prompt", text);
         state.tell("restored");
-        document.getElementById("run").focus();
+        document.getElementById("run").click();
       } }, text)))));
   }
 }

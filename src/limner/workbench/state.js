@@ -17,7 +17,7 @@ class State extends EventTarget {
   models = [];
   model = null;
   form = { values: {}, seed: null, locked: false, count: 1, inputs: [], mask: null };
-  /** What was run from this page, newest first: {ids, prompt, grid}. */
+  /** What was run from this page, newest first: {ids, prompt}, and of a grid the place of each in `ids` and `grid`. */
   runs = [];
   generations = new Map();
   chosen = [];
@@ -62,6 +62,7 @@ class State extends EventTarget {
   async recover() {
     this.end();
     this.#stop = api.follow(this.#last, (kind, data, id) => this.#hear(kind, data, id));
+    this.tell("back");
     await this.#refresh(this.live());
   }
 
@@ -109,18 +110,17 @@ class State extends EventTarget {
   }
 
   /** Queue what the form shows. The same call sent again after a lost answer makes nothing twice. */
-  async run() {
-    const body = { ...this.body(), num_generations: this.form.count, partial_images: PREVIEWS };
+  async run(body = { ...this.body(), num_generations: this.form.count, partial_images: PREVIEWS }) {
     const queued = await this.#enqueue(body);
     this.addRun({ ids: queued.map((one) => one.generation_id), prompt: body.prompt });
     this.announce(words.queuedSay(queued.length));
   }
 
-  async #enqueue(body) {
+  async #enqueue(body, key = null) {
     const text = JSON.stringify(body);
-    if (text !== this.#attempt.text) this.#attempt = { text, key: makeKey() };
-    const queued = await api.enqueue(body, this.#attempt.key);
-    this.#attempt = { text: "", key: "" };
+    if (!key && text !== this.#attempt.text) this.#attempt = { text, key: makeKey() };
+    const queued = await api.enqueue(body, key ?? this.#attempt.key);
+    if (!key) this.#attempt = { text: "", key: "" };
     for (const one of queued) {
       this.put({ ...one, prompt: body.prompt, model_name: body.model, parameters: body, used: {}, warnings: [] });
     }
@@ -128,22 +128,26 @@ class State extends EventTarget {
     return queued;
   }
 
-  /** Queue one cell of a grid; answers its id. */
-  async runCell(overrides) {
-    const [queued] = await this.#enqueue({ ...this.body(overrides), partial_images: 1 });
+  /** Queue one cell of a grid, under the same `key` never twice; answers its id. */
+  async runCell(body, key) {
+    const [queued] = await this.#enqueue({ ...body, partial_images: 1 }, key);
     return queued.generation_id;
   }
 
   /** Ask again for what a generation asked for. */
   async retry(generation) {
     const { body, lost } = await this.#callOf(generation);
-    if (lost) return this.say(words.inputsLost);
-    const queued = await this.#enqueue(body);
-    this.addRun({ ids: queued.map((one) => one.generation_id), prompt: body.prompt });
+    if (lost) this.say(words.inputsLost);
+    else await this.run(body);
   }
 
   addRun(run) {
     this.runs = [run, ...this.runs].slice(0, KEPT_RUNS);
+    this.keepRuns();
+  }
+
+  dropRun(run) {
+    this.runs = this.runs.filter((other) => other !== run);
     this.keepRuns();
   }
 
@@ -155,8 +159,7 @@ class State extends EventTarget {
   /** Take in what is known of a generation. */
   put(generation) {
     const known = this.generations.get(generation.generation_id);
-    const ended = known && !isLive(known) && isLive(generation);
-    if (ended) return; // an answer that was overtaken by an event
+    if (known && !isLive(known) && isLive(generation)) return; // an answer that was overtaken by an event
     this.generations.set(generation.generation_id, { preview: known?.preview, since: known?.since, ...generation });
     this.tell("generation", generation.generation_id);
   }
@@ -187,11 +190,7 @@ class State extends EventTarget {
       await api.remove(id);
       this.generations.delete(id);
     }
-    this.chosen = this.chosen.filter((id) => !ids.includes(id));
-    this.runs = this.runs.map((run) => (run.grid ? run : { ...run, ids: run.ids.filter((id) => !ids.includes(id)) }))
-      .filter((run) => run.grid || run.ids.length);
-    this.#keepChosen();
-    this.keepRuns();
+    this.#forget(ids);
     this.tell("removed", ids);
   }
 
@@ -239,6 +238,15 @@ class State extends EventTarget {
   choose(id, on) {
     this.chosen = on ? [...this.chosen, id].slice(-MOST_CHOSEN) : this.chosen.filter((other) => other !== id);
     this.#keepChosen();
+    if (on) this.say(words.chosen(this.chosen.length));
+  }
+
+  /** Show these next to each other, and no others. */
+  compare(ids) {
+    this.chosen = ids.slice(0, MOST_CHOSEN);
+    if (ids.length > MOST_CHOSEN) this.say(words.firstOnly(MOST_CHOSEN));
+    this.#keepChosen();
+    this.tell("compared");
   }
 
   #keepChosen() {
@@ -251,15 +259,17 @@ class State extends EventTarget {
       try {
         this.put(await api.getGeneration(id));
       } catch (error) {
-        if (error.status === 404) this.#forget(id);
+        if (error.status === 404) this.#forget([id]);
         else if (!(error instanceof api.Offline)) throw error;
       }
     }));
   }
 
-  #forget(id) {
-    this.chosen = this.chosen.filter((other) => other !== id);
-    this.runs = this.runs.map((run) => ({ ...run, ids: run.ids.filter((other) => other !== id) }));
+  #forget(gone) {
+    const rest = (ids) => ids.filter((id) => !gone.includes(id));
+    this.chosen = rest(this.chosen);
+    this.runs = this.runs.map((run) => (run.grid ? run : { ...run, ids: rest(run.ids) }))
+      .filter((run) => run.grid || run.ids.length);
     this.#keepChosen();
     this.keepRuns();
   }
@@ -269,7 +279,7 @@ class State extends EventTarget {
     const about = data.generation_id;
     if (kind === "open" || kind === "gap") this.#refresh(this.live());
     else if (kind === "lost") this.tell("lost");
-    else if (!this.generations.has(about)) this.tell("foreign", data);
+    else if (!this.generations.has(about)) return; // another page or program made it
     else if (kind === "started") this.#patch(about, { status: "processing", position: null, since: Date.now() });
     else if (kind === "progress") this.#patch(about,
       { status: "processing", progress: { step: data.step, of: data.of } });
@@ -305,7 +315,7 @@ export function inputLimit(schema) {
 
 export const drawSeed = () => crypto.getRandomValues(new Uint32Array(1))[0];
 
-function makeKey() {
+export function makeKey() {
   return [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join("-");
 }
 

@@ -26,24 +26,26 @@ class PictureView extends Part {
     if (!this.pictures) return;
     const { pictures, mode } = this;
     const frames = mode === "side" || pictures.length < 2
-      ? pictures.map((picture) => this.#frame(picture.label, [picture]))
-      : [this.#frame(words.pair(pictures[0].label, pictures[1].label), pictures.slice(0, 2))];
+      ? pictures.map((picture) => this.#frame([picture])) : [this.#frame(pictures.slice(0, 2))];
     const [first] = frames;
     if (mode === "slider" && pictures.length > 1) this.#addSlider(first);
-    this.note = h("p", { class: "hint", role: "status" }, words.zoomHint);
+    this.note = h("p", { class: "hint", role: "status" },
+      matchMedia("(hover: none)").matches ? words.zoomTouch : words.zoomHint);
     this.replaceChildren(h("div", { class: `frames ${mode} of-${frames.length}` }, frames),
       h("div", { class: "row zoom" }, this.note,
         iconButton("minus", words.zoomOut, () => this.#zoom(1 / STEP)),
-          iconButton("plus", words.zoomIn, () => this.#zoom(STEP)),
+        iconButton("plus", words.zoomIn, () => this.#zoom(STEP)),
         h("button", { type: "button", class: "quiet", onclick: () => this.#move(1, null) }, words.fit)));
     this.#move(1, null);
     if (mode === "difference" && pictures.length > 1) this.#measure(first);
   }
 
-  #frame(label, pictures) {
+  #frame(pictures) {
+    const labels = pictures.map((picture) => picture.label);
     const layers = pictures.map((picture) => h("div", { class: "layer" }, h("img", { class: "plane", src: picture.src,
       alt: picture.alt ?? picture.label, draggable: "false" })));
-    const box = h("div", { class: "look", tabindex: 0, role: "group", "aria-label": label }, layers);
+    const box = h("div", { class: "look", tabindex: 0, role: "group",
+      "aria-label": words.both(labels) || pictures[0].alt }, layers);
     box.style.aspectRatio = this.ratio;
     box.addEventListener("wheel", (event) => {
       event.preventDefault();
@@ -67,7 +69,7 @@ class PictureView extends Part {
     box.addEventListener("pointermove", (event) => this.#drag(event));
     for (const end of ["pointerup", "pointercancel"]) box.addEventListener(end,
       (event) => this.#pointers.delete(event.pointerId));
-    return h("figure", {}, box, h("figcaption", {}, label));
+    return h("figure", {}, box, h("figcaption", {}, labels.map((label) => h("span", {}, label))));
   }
 
   #addSlider(figure) {
