@@ -80,7 +80,7 @@ class Results:
         shown = f"{_short(figure.value)} {figure.unit}"
         spread = "  ".join(f"{name.removesuffix('_ms')} {value:.1f} ms" for name, value in figure.more.items())
         compared = "  ".join(f"{_short(ratio)} x {name}" for name, ratio in ratios.items())
-        rows = f"{more['rows']:,} rows" if "rows" in more else more.get("model", "")
+        rows = f"{more['rows']:,} rows" if "rows" in more else more.get("model", more.get("size", ""))
         print(f"{what:32} {rows:>14} {shown:>18}  {spread:28} {compared}", flush=True)
 
 
