@@ -97,7 +97,7 @@ def test_commands_that_a_page_shows_exist(file: Path) -> None:
         if tool == "make":
             assert command in targets
         elif command != "install":
-            path = f"{command} {rest[0]}" if command in ("queue", "files", "keys") else command
+            path = f"{command} {rest[0]}" if command in ("queue", "files", "keys", "world") else command
             assert path in sections
             for option in (word.split("=")[0] for word in rest if re.match(r"--?[a-z]", word)):
                 assert re.search(rf"(?<![\w-]){option}(?![\w-])", sections[path]), option

@@ -305,6 +305,22 @@ async def test_only_so_many_fetches_run_at_once(site: Site) -> None:
 
     site.answers["/x"] = count
     client = site.client()
-    done = await asyncio.gather(*(client.fetch(site.url("/x"), max_bytes=9) for _ in range(3 * outbound.AT_ONCE)))
+    many = range(3 * outbound.AT_ONCE)
+    done = await asyncio.gather(*(client.fetch(site.url("/x"), max_bytes=9, caller=str(i)) for i in many))
     assert len(done) == 3 * outbound.AT_ONCE
-    assert most <= outbound.AT_ONCE
+    assert outbound.AT_ONCE_EACH < most <= outbound.AT_ONCE
+
+
+async def test_slow_urls_of_one_caller_hold_up_nobody_else(site: Site) -> None:
+    site.answers |= {"/slow": hang, "/x": say(b"x")}
+    client = site.client()
+    slow = [
+        asyncio.create_task(client.fetch(site.url("/slow"), max_bytes=9, caller="one"))
+        for _ in range(2 * outbound.AT_ONCE)
+    ]
+    async with asyncio.timeout(10):
+        assert await client.fetch(site.url("/x"), max_bytes=9, caller="another") == b"x"
+    assert len([one for one in site.heard if "/slow" in one]) <= outbound.AT_ONCE_EACH
+    for one in slow:
+        one.cancel()
+    await asyncio.gather(*slow, return_exceptions=True)

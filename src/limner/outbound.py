@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from weakref import WeakValueDictionary
 
 import httpcore2
 import httpx2
@@ -28,6 +29,8 @@ MAX_REDIRECTS = 3
 MAX_ADDRESSES = 4
 """Addresses of one host that are tried, one after the other."""
 AT_ONCE = 8
+AT_ONCE_EACH = 2
+"""For one caller, so that slow URLs of one hold up nobody else."""
 _USUAL_PORT = {"http": 80, "https": 443}
 REDIRECTS = (301, 302, 303, 307, 308)
 CONNECT_SECONDS = 5.0
@@ -124,18 +127,21 @@ class Outbound:
         silence = dict.fromkeys(("read", "write", "pool"), silent_seconds)
         self._timeouts = {"connect": min(CONNECT_SECONDS, silent_seconds), **silence}
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._callers: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def fetch(
-        self, url: str, *, max_bytes: int, hosts: frozenset[str] | None = None, field: str = "the URL"
+        self, url: str, *, max_bytes: int, hosts: frozenset[str] | None = None, caller: str = "", field: str = "the URL"
     ) -> bytes:
         """The bytes at a URL; of `hosts` alone (None: of any public host), redirects included.
 
+        `caller` is whose turn it takes.
         InvalidRequest names the field, the URL without its secrets, and the status or the reason; TooLarge if there
         are more than `max_bytes`.
         """
         shown = f"{field}: {show_url(url)}"
+        own_slots = self._callers.setdefault(caller, asyncio.Semaphore(AT_ONCE_EACH))
         try:
-            async with self._slots, asyncio.timeout(self._total_seconds):
+            async with own_slots, self._slots, asyncio.timeout(self._total_seconds):
                 return await self._follow(url, max_bytes, hosts)
         except _Refusal as refusal:
             kind = TooLarge if isinstance(refusal, _TooMuch) else InvalidRequest

@@ -34,8 +34,8 @@ class Settings(BaseSettings):
     fetch: Literal["off", "allow-list", "public"] | None = Field(
         default=None,
         description="Whether input images are fetched from other servers: `off`, from those in LIMNER_FETCH_HOSTS "
-        "(`allow-list`), or from any on the `public` internet. Unset: `public` if LIMNER_HOST is a loopback address "
-        "and LIMNER_PUBLIC_URL is unset, else `off`.",
+        "(`allow-list`), or from any on the `public` internet. Unset: `public` for requests to a loopback address "
+        "if LIMNER_HOST is one and LIMNER_PUBLIC_URL is unset, else `off`.",
     )
     fetch_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), validate_default=True, description="Hosts that `allow-list` allows, separated by commas."

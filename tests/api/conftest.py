@@ -1,12 +1,18 @@
-"""The whole HTTP surface in this process, over a real database; with `worker`, pictures are made too."""
+"""The whole HTTP surface in this process, over a real database; with `worker`, pictures are made too.
+
+What several files say in OpenAI's dialect is here too, to be imported: `from tests.api.conftest import fault`.
+"""
 
 import asyncio
+import base64
+import io
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import httpx2
 import pytest
 from fastapi import FastAPI
+from PIL import Image
 from starlette.types import Message, Receive
 
 from limner.api.app import create_app
@@ -27,6 +33,9 @@ from limner.workers.loop import WorkerLoop
 
 SendRaw = Callable[[str, str, dict[str, str], Receive], Coroutine[None, None, list[Message]]]
 BASE = "http://127.0.0.1:7310"
+OX: dict[str, Any] = {"model": "tiny", "prompt": "a red ox", "size": "64x64"}
+MAKE = "/v1/images/generations"
+EDIT = "/v1/images/edits"
 
 
 @pytest.fixture
@@ -97,3 +106,31 @@ async def worker(
     yield loop
     loop.stop()
     await task
+
+
+def a_picture(width: int = 96, height: int = 64, mode: str = "RGB", kind: str = "PNG", colour: str = "red") -> bytes:
+    """The bytes of a picture."""
+    out = io.BytesIO()
+    Image.new(mode, (width, height), colour).save(out, kind)
+    return out.getvalue()
+
+
+def opened(answer: httpx2.Response, place: int = 0) -> Image.Image:
+    """The picture in an answer."""
+    assert answer.status_code == 200, answer.text
+    return Image.open(io.BytesIO(base64.b64decode(answer.json()["data"][place]["b64_json"], validate=True)))
+
+
+def fault(answer: httpx2.Response, status: int) -> dict[str, Any]:
+    """The inside of an error answer of the documented shape."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["x-request-id"]
+    body = answer.json()
+    assert set(body) == {"error"}
+    assert set(body["error"]) == {"message", "type", "param", "code"}
+    return dict(body["error"])
+
+
+async def make(client: httpx2.AsyncClient, **fields: Any) -> httpx2.Response:
+    """One call for pictures."""
+    return await client.post(MAKE, json=OX | fields)

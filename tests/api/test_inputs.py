@@ -65,8 +65,8 @@ async def elsewhere() -> AsyncIterator[tuple[Outbound, str]]:
         yield Outbound(look_up, exempt=[("127.0.0.1", port)]), f"http://{ELSEWHERE}:{port}"
 
 
-async def take(files: Files, text: str, namespace: str = "local") -> Any:
-    digest, size = await files.take_input(text, field="input_image", namespace=namespace, host=HOST)
+async def take(files: Files, text: str, namespace: str = "local", host: str = HOST) -> Any:
+    digest, size = await files.take_input(text, field="input_image", namespace=namespace, host=host)
     return read_image(await files.blobs.get_input(digest), max_pixels=10**6), size
 
 
@@ -213,6 +213,17 @@ async def test_a_server_on_a_network_fetches_only_what_it_was_told_to(
         await take(fetching(files, outbound, **rule), f"{base}/ox.png")
 
 
+async def test_what_a_proxy_hands_on_is_not_fetched_unless_that_is_on(
+    files: Files, elsewhere: tuple[Outbound, str]
+) -> None:
+    outbound, base = elsewhere
+    for host, fetch in (("img.example.org", None), ("192.168.1.5:7310", None), ("", None)):
+        with pytest.raises(InvalidRequest, match="LIMNER_FETCH is off"):
+            await take(fetching(files, outbound, fetch=fetch), f"{base}/ox.png", host=host)
+    for host, fetch in (("img.example.org", "public"), ("localhost", None), ("[::1]:7310", None)):
+        assert (await take(fetching(files, outbound, fetch=fetch), f"{base}/ox.png", host=host))[1] == (8, 8)
+
+
 async def test_what_cannot_be_fetched_is_named_by_its_url_and_reason(
     files: Files, elsewhere: tuple[Outbound, str]
 ) -> None:
@@ -262,6 +273,19 @@ class TestOverHttp:
         body = {"model": "tiny", "prompt": "an ox", "input_image": f"{base}/ox.png"}
         answer = await client.post("/api/ai/queue", json=body)
         assert answer.status_code == 200, answer.text
+
+    @pytest.mark.parametrize(
+        "wrong", [{"size": "9x9"}, {"n": 11}, {"seed": -1}, {"prompt": "the ox of @Image2"}, {"prompt": " "}], ids=str
+    )
+    async def test_nothing_is_fetched_for_a_request_that_is_wrong_anyway(
+        self, client: httpx2.AsyncClient, base: str, wrong: dict[str, Any]
+    ) -> None:
+        body = {"model": "tiny", "prompt": "an ox"} | wrong
+        sources: dict[str, Any] = {"/api/ai/images/edit": {"input_image": f"{base}/none.png"}}
+        sources["/v1/images/edits"] = {"images": [{"image_url": f"{base}/none.png"}]}
+        for path, source in sources.items():
+            error = (await client.post(path, json=body | source)).json()["error"]
+            assert error.get("field", error.get("param")) == next(iter(wrong))
 
     async def test_the_failing_one_of_several_is_named(self, client: httpx2.AsyncClient, base: str) -> None:
         body = {"model": "tiny", "prompt": "an ox", "input_image": [f"{base}/ox.png", f"{base}/none.png?key=secret"]}

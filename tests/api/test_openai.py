@@ -1,51 +1,17 @@
 """OpenAI's dialect in one process: what is asked in JSON or in a form, what is answered, and how it is refused."""
 
 import base64
-import io
 import json
-from typing import Any
 
 import httpx2
 import numpy as np
 import pytest
 from fastapi import FastAPI
-from PIL import Image
 
 from limner.queue.store import Store
 from limner.records.keys import Keys
 from limner.workers.loop import WorkerLoop
-
-OX: dict[str, Any] = {"model": "tiny", "prompt": "a red ox", "size": "64x64"}
-MAKE = "/v1/images/generations"
-EDIT = "/v1/images/edits"
-
-
-def a_picture(width: int = 96, height: int = 64, mode: str = "RGB", kind: str = "PNG", colour: str = "red") -> bytes:
-    """The bytes of a picture."""
-    out = io.BytesIO()
-    Image.new(mode, (width, height), colour).save(out, kind)
-    return out.getvalue()
-
-
-def opened(answer: httpx2.Response, place: int = 0) -> Image.Image:
-    """The picture in an answer."""
-    assert answer.status_code == 200, answer.text
-    return Image.open(io.BytesIO(base64.b64decode(answer.json()["data"][place]["b64_json"], validate=True)))
-
-
-def fault(answer: httpx2.Response, status: int) -> dict[str, Any]:
-    """The inside of an error answer of the documented shape."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["x-request-id"]
-    body = answer.json()
-    assert set(body) == {"error"}
-    assert set(body["error"]) == {"message", "type", "param", "code"}
-    return dict(body["error"])
-
-
-async def make(client: httpx2.AsyncClient, **fields: Any) -> httpx2.Response:
-    """One call for pictures."""
-    return await client.post(MAKE, json=OX | fields)
+from tests.api.conftest import EDIT, MAKE, OX, a_picture, fault, make, opened
 
 
 async def test_a_picture_is_made_and_every_value_is_concrete(client: httpx2.AsyncClient, worker: WorkerLoop) -> None:

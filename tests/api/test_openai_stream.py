@@ -4,6 +4,7 @@ import asyncio
 import base64
 import io
 import json
+import math
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -75,6 +76,8 @@ async def test_several_pictures_are_completed_in_order(client: httpx2.AsyncClien
     found = events((await client.post(MAKE, json=body)).text)
     assert [one["seed"] for one in found if one["type"].endswith("completed")] == [5, 6, 7]
     assert found[-1]["type"].endswith("completed")
+    told = [one["usage"]["input_tokens"] for one in found if one["type"].endswith("completed")]
+    assert told == [math.ceil(len(VISIBLE) / 4), 0, 0], "the words of a request count once"
 
 
 async def test_an_edit_has_names_of_its_own(client: httpx2.AsyncClient, worker: WorkerLoop) -> None:

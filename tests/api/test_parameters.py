@@ -54,7 +54,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"input_image": "data:text/html;base64,AAAA"}, "input_image"),
     ({"input_image": ["data:image/png;base64,AAAA"] * 17}, "at most 16"),
     ({"mask": 7}, "mask must be a string"),
-    ({"mask": "data:image/png;base64,AAAA"}, "mask is not a whole PNG"),
+    ({"mask": "data:image/png;base64,AAAA"}, "mask needs an input image"),
     ({"partial_images": 4}, "partial_images must be an integer between 0 and 3"),
     ({"partial_images": -1}, "partial_images must be an integer between 0 and 3"),
     ({"priority": 11}, "priority must be an integer between -10 and 10"),

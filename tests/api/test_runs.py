@@ -1,37 +1,24 @@
 """Callers of OpenAI's dialect who go, come back, or wait too long, and what becomes of the pictures they asked for."""
 
 import asyncio
+import base64
+import io
 import json
-from collections.abc import Callable, Coroutine
+import tracemalloc
 from typing import Any
 
 import httpx2
 import pytest
 from fastapi import FastAPI
+from PIL import Image
 from starlette.types import Message, Receive
 
 from limner.api import runs
 from limner.queue.store import Store
 from limner.workers.loop import WorkerLoop
+from tests.api.conftest import MAKE, OX, SendRaw, fault, make
 
-SendRaw = Callable[[str, str, dict[str, str], Receive], Coroutine[None, None, list[Message]]]
-OX: dict[str, Any] = {"model": "tiny", "prompt": "a red ox", "size": "64x64"}
-MAKE = "/v1/images/generations"
-
-
-def fault(answer: httpx2.Response, status: int) -> dict[str, Any]:
-    """The inside of an error answer of the documented shape."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["x-request-id"]
-    body = answer.json()
-    assert set(body) == {"error"}
-    assert set(body["error"]) == {"message", "type", "param", "code"}
-    return dict(body["error"])
-
-
-async def make(client: httpx2.AsyncClient, **fields: Any) -> httpx2.Response:
-    """One call for pictures."""
-    return await client.post(MAKE, json=OX | fields)
+HEADERS = {"host": "127.0.0.1:7310", "content-type": "application/json"}
 
 
 def a_caller(body: bytes, gone: asyncio.Event) -> Receive:
@@ -53,9 +40,6 @@ async def until(store: Store, *states: Any, count: int) -> None:
         await asyncio.sleep(0.02)
 
 
-HEADERS = {"host": "127.0.0.1:7310", "content-type": "application/json"}
-
-
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_caller_who_hangs_up_cancels(send_raw: SendRaw, store: Store, *, stream: bool) -> None:
     gone = asyncio.Event()
@@ -65,6 +49,29 @@ async def test_a_caller_who_hangs_up_cancels(send_raw: SendRaw, store: Store, *,
     gone.set()
     assert await call == []
     await until(store, "cancelled", count=2)
+
+
+@pytest.mark.parametrize("path", ["/v1/images/edits", "/api/ai/images/edit"])
+async def test_nothing_of_a_body_is_held_while_its_pictures_are_made(
+    send_raw: SendRaw, store: Store, path: str
+) -> None:
+    for count in (1, 2):  # what is kept for good is kept by the first
+        out = io.BytesIO()
+        Image.effect_noise((1_000, 1_000), 90).save(out, "PNG", compress_level=0)
+        uri = f"data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}"
+        source = {"images": [{"image_url": uri}]} if path.startswith("/v1") else {"input_image": uri}
+        gone, size = asyncio.Event(), len(uri)
+        tracemalloc.start()
+        caller = a_caller(json.dumps(OX | source).encode(), gone)
+        del out, uri, source
+        call = asyncio.create_task(send_raw("POST", path, HEADERS, caller))
+        await until(store, "queued", "cancelled", count=count)
+        async with asyncio.timeout(10):
+            while count == 2 and tracemalloc.get_traced_memory()[0] > size / 4:
+                await asyncio.sleep(0.02)
+        tracemalloc.stop()
+        gone.set()
+        await call
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from limner.images.compose import fit, fit_mask, flatten, paste_by_mask
+from limner.images.compose import fit, fit_mask, flatten, is_opaque, paste_by_mask
 
 
 def test_a_picture_that_fits_is_untouched() -> None:
@@ -47,6 +47,15 @@ def test_flattening_mixes_by_alpha() -> None:
     rgba = np.array([[[255, 0, 0, 255], [255, 0, 0, 0], [0, 0, 0, 51]]], np.uint8)
     assert flatten(rgba).tolist() == [[[255, 0, 0, 255], [255, 255, 255, 255], [204, 204, 204, 255]]]
     assert flatten(rgba, (0, 0, 100))[0, 1].tolist() == [0, 0, 100, 255]
+
+
+def test_an_opaque_picture_is_flat_as_it_is() -> None:
+    rgba = np.full((3, 4, 4), 255, np.uint8)
+    assert is_opaque(rgba)
+    assert flatten(rgba) is rgba
+    rgba[2, 3, 3] = 254
+    assert not is_opaque(rgba)
+    assert flatten(rgba) is not rgba
 
 
 def test_the_mask_keeps_exactly_what_it_covers() -> None:

@@ -34,6 +34,25 @@ async def test_a_refusal_comes_through_as_it_is() -> None:
         await door.find_media_type(b"", max_pixels=399, field="mask")
 
 
+async def test_a_file_is_read_when_its_turn_has_come() -> None:
+    data, held, most = picture(300), 0, 0
+
+    class File(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            nonlocal held, most
+            held += 1
+            most = max(most, held)
+            return super().read(size)
+
+    async def take() -> None:
+        nonlocal held
+        await door.normalise(File(data), max_pixels=10**6)
+        held -= 1
+
+    await asyncio.gather(*(take() for _ in range(20)))
+    assert most <= 2 * door.AT_ONCE  # those in their turn, and those whose end this loop has not seen yet
+
+
 async def test_two_pictures_are_decoded_at_once_while_the_loop_goes_on() -> None:
     data = picture(700)
     tasks = [asyncio.create_task(door.normalise(data, max_pixels=10**6)) for _ in range(12)]

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch.nn import functional as F
+from torch.nn.functional import interpolate
 
 from limner.model.upsampler import FACTOR, Upsampler, UpsamplerConfig
 
@@ -12,7 +12,7 @@ def test_an_untrained_upsampler_interpolates_bilinearly(shape: tuple[int, int]) 
     upsampler = Upsampler(UpsamplerConfig(channels=16, blocks=1)).requires_grad_(False)
     torch.nn.init.zeros_(upsampler.shuffle.bias)  # type: ignore[arg-type]
     base = torch.randn(2, 4, *shape)
-    plain = F.interpolate(base, scale_factor=FACTOR, mode="bilinear", align_corners=False)
+    plain = interpolate(base, scale_factor=FACTOR, mode="bilinear", align_corners=False)
     assert torch.allclose(upsampler(base), plain, atol=1e-5)
 
 

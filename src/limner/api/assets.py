@@ -6,6 +6,7 @@ open to all, everything else is what its namespace's owner stored.
 """
 
 import asyncio
+import base64
 import hashlib
 import re
 import time
@@ -14,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, BinaryIO, Final
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
@@ -24,6 +25,7 @@ from starlette.exceptions import HTTPException
 
 from limner.api import answers
 from limner.api.addresses import EXAMPLES_REPOSITORY, Address, find_own
+from limner.api.auth import LOCAL_HOSTS, split_host
 from limner.api.constraints import FILE_FIELDS, FORM, MAX_FILES, TEXT_FIELDS, text, whole
 from limner.api.contract import ETAG, in_header, in_query, promise
 from limner.errors import CallerError, Forbidden, InvalidRequest, NotFound, TooLarge
@@ -34,6 +36,7 @@ from limner.images.intake import parse_data_uri
 from limner.outbound import Outbound, show_url
 from limner.records.assets import BRANCH, Asset, Assets
 from limner.settings import Settings
+from limner.wire import Generation
 
 RESULTS_REPOSITORY: Final = "generations"
 MAX_NAME_BYTES: Final = 255
@@ -93,6 +96,16 @@ class Files:
         signature = self.blobs.sign(path, expires)
         return f"{base.rstrip('/')}/api/repos/{quote(path)}?expires={expires}&signature={signature}"
 
+    async def show_result(self, generation: Generation, base: str, *, as_url: bool) -> dict[str, Any]:
+        """A finished image as both dialects show it: by a link, or as base64. NotFound if it was deleted."""
+        if generation.result_path is None:  # asked for again under an Idempotency-Key
+            raise NotFound("The image was deleted by its owner.")
+        shown: dict[str, Any] = {"seed": generation.plan.seed, "generation_id": generation.id}
+        if as_url:
+            return shown | {"url": self.result_url(generation.result_path, base)}
+        data = await self.blobs.get(generation.result_path)
+        return shown | {"b64_json": (await asyncio.to_thread(base64.b64encode, data)).decode()}
+
     async def read(self, address: Address, namespace: str | None) -> FileContent:
         """The file at an address for the caller of `namespace` (None: whoever holds the link).
 
@@ -141,7 +154,7 @@ class Files:
             return await asyncio.to_thread(parse_data_uri, text, self.settings.max_image_bytes, field=field)
         address = find_own(text, host=host, public_url=self.settings.public_url, field=field)
         if address is None:
-            return await self._fetch(text, field)
+            return await self._fetch(text, field, namespace, host)
         if address.namespace == namespace:
             # A caller needs no link to their own file, so an expired one must not stand in the way.
             address = Address(address.namespace, address.repo, address.revision, address.path)
@@ -162,14 +175,18 @@ class Files:
         data = await self.read_input(text, field=field, namespace=namespace, host=host)
         return await self.take_bytes(data, field=field, needs_alpha=needs_alpha)
 
-    async def take_bytes(self, data: bytes, *, field: str, needs_alpha: bool = False) -> tuple[str, tuple[int, int]]:
+    async def take_bytes(
+        self, data: bytes | BinaryIO, *, field: str, needs_alpha: bool = False
+    ) -> tuple[str, tuple[int, int]]:
         """Check, normalise and store the bytes of an input image or a mask, as `take_input` does."""
         checks = {"max_pixels": self.settings.max_image_pixels, "field": field, "needs_alpha": needs_alpha}
         png, size = await normalise(data, **checks)
         return await self.blobs.put_input(png), size
 
-    async def _fetch(self, url: str, field: str) -> bytes:
+    async def _fetch(self, url: str, field: str, namespace: str, host: str) -> bytes:
         rule = self.settings.fetch_rule
+        if self.settings.fetch is None and split_host(host) not in LOCAL_HOSTS:
+            rule = "off"  # a proxy handed the request on, so that others than programs of this machine ask
         if rule == "off":
             raise InvalidRequest(
                 f"{field}: {show_url(url)} is on another server, and this one fetches nothing (LIMNER_FETCH is off). "
@@ -177,7 +194,8 @@ class Files:
                 field=field,
             )
         hosts = frozenset(self.settings.fetch_hosts) if rule == "allow-list" else None
-        return await self.outbound.fetch(url, max_bytes=self.settings.max_image_bytes, hosts=hosts, field=field)
+        max_bytes = self.settings.max_image_bytes
+        return await self.outbound.fetch(url, max_bytes=max_bytes, hosts=hosts, caller=namespace, field=field)
 
     def _check_signature(self, address: Address) -> None:
         expires = address.expires or ""

@@ -65,7 +65,7 @@ class BodyLimit:
 async def read_body(request: Request, model: type[Body]) -> Body:
     """The JSON body as `model`; InvalidRequest names the field at fault, HTTPException 415 a foreign content type."""
     check_content_type(request.headers.getlist("content-type"))
-    raw = await request.body()
+    raw = await read_raw(request)
     value = await asyncio.to_thread(parse_json, raw) if len(raw) > LARGE_BYTES else parse_json(raw)
     if not isinstance(value, dict):
         raise InvalidRequest("The body must be a JSON object.")
@@ -73,6 +73,11 @@ async def read_body(request: Request, model: type[Body]) -> Body:
         return model.model_validate(value)
     except ValidationError as error:
         raise explain(error) from None
+
+
+async def read_raw(request: Request) -> bytes:
+    """The whole body. Unlike `request.body()`, the request does not keep it for as long as its answer is waited for."""
+    return b"".join([part async for part in request.stream()])
 
 
 def check_content_type(values: list[str]) -> None:

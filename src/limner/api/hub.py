@@ -1,7 +1,6 @@
 """The hub's dialect: images and the queue. It translates; planning, queueing and waiting are done elsewhere."""
 
 import asyncio
-import base64
 import secrets
 import time
 import uuid
@@ -17,7 +16,8 @@ from limner.api.assets import RESULTS_REPOSITORY
 from limner.api.auth import caller, require_own
 from limner.api.constraints import many_of, one_of, text, whole
 from limner.api.contract import IDEMPOTENCY_KEY, in_query, promise
-from limner.api.parameters import EditBody, ImageBody, QueueBody, SyncBody, read_key, read_parameters
+from limner.api.openai_answers import show_values
+from limner.api.parameters import UNSEEN, EditBody, ImageBody, QueueBody, SyncBody, read_key, read_parameters
 from limner.api.queries import read_integer, read_one, read_query, read_words
 from limner.api.services import base_url, services_of
 from limner.api.waiting import feed_of, wait_for_all
@@ -63,10 +63,7 @@ async def generate(request: Request) -> JSONResponse:
 @router.post("/api/ai/images/edit", **promise(answers.Images, IDEMPOTENCY_KEY, body=EditBody, also=(404, 409, 504)))
 async def edit(request: Request) -> JSONResponse:
     """Like generate, but an input image is required."""
-    body = await read_parameters(request, EditBody)
-    if not body.input_image:
-        raise InvalidRequest("input_image is required to edit.", field="input_image")
-    return await _make_now(request, body)
+    return await _make_now(request, await read_parameters(request, EditBody))
 
 
 @router.post("/api/ai/queue", **promise(answers.Queued, IDEMPOTENCY_KEY, body=QueueBody, also=(404, 409)))
@@ -139,11 +136,8 @@ async def _submit(request: Request, body: ImageBody) -> list[Generation]:
             return earlier
     card = resolve(body.model)
     sources = body.input_image or []
-    if len(sources) > card.max_references:
-        raise InvalidRequest(
-            f"input_image: {card.id} takes at most {card.max_references} input images, not {len(sources)}.",
-            field="input_image",
-        )
+    unseen = body.to_request(namespace, [UNSEEN for _ in sources], None if body.mask is None else UNSEEN)
+    plan(unseen, card, 0)
     take = partial(services.files.take_input, namespace=namespace, host=request.headers["host"])
     inputs = [
         await take(source, field="input_image" if len(sources) == 1 else f"input_image[{i}]")
@@ -161,25 +155,17 @@ async def _submit(request: Request, body: ImageBody) -> list[Generation]:
 async def _make_now(request: Request, body: SyncBody) -> JSONResponse:
     channel = await feed_of(request).channel(await caller(request))
     after = channel.last_id
-    generations = await wait_for_all(request, await _submit(request, body), after)
-    images = [await _show_image(request, one, body.response_format or "url") for one in generations]
+    as_url, queued = body.response_format != "b64_json", await _submit(request, body)
+    del body  # which may hold a hundred megabytes, while the wait may last minutes
+    generations = await wait_for_all(request, queued, after)
+    show = services_of(request).files.show_result
+    images = [await show(one, base_url(request), as_url=as_url) for one in generations]
     first = generations[0]
     answer = {"model": first.model, "created": int(time.time()), "images": images}
     if "url" in images[0]:
         answer["image_url"] = images[0]["url"]
     warnings = list(dict.fromkeys(warning for one in generations for warning in one.warnings))
     return JSONResponse(answer | _used(first.plan) | {"warnings": warnings})
-
-
-async def _show_image(request: Request, generation: Generation, response_format: str) -> dict[str, Any]:
-    files = services_of(request).files
-    if generation.result_path is None:  # asked for again under an Idempotency-Key
-        raise NotFound("The image was deleted by its owner.")
-    shown = {"seed": generation.plan.seed, "generation_id": generation.id}
-    if response_format == "b64_json":
-        data = await files.blobs.get(generation.result_path)
-        return {"b64_json": base64.b64encode(data).decode(), **shown}
-    return {"url": files.result_url(generation.result_path, base_url(request)), **shown}
 
 
 def show_generation(request: Request, generation: Generation) -> dict[str, Any]:
@@ -212,11 +198,7 @@ def show_generation(request: Request, generation: Generation) -> dict[str, Any]:
 
 def _used(plan: Plan) -> dict[str, Any]:
     """The concrete values a picture is made with."""
-    return {
-        "size": f"{plan.width}x{plan.height}",
-        "quality": plan.quality,
-        "background": plan.background,
-        "output_format": plan.output_format,
+    return show_values(plan) | {
         "input_fidelity": plan.input_fidelity,
         "num_inference_steps": plan.steps,
         "seed": plan.seed,

@@ -5,7 +5,6 @@ may be is in `openai_fields`, what an answer holds in `openai_answers`, streams 
 """
 
 import asyncio
-import base64
 import hashlib
 import json
 import secrets
@@ -21,12 +20,12 @@ from fastapi.responses import JSONResponse
 
 from limner.api.auth import caller
 from limner.api.openai_answers import count_tokens, gather_warnings, show_values
-from limner.api.openai_bodies import Edit, Source, Taken, read_edit, read_json
+from limner.api.openai_bodies import Edit, Source, read_edit, read_json
 from limner.api.openai_contract import EDITS, GENERATES, LISTS, SHOWS
 from limner.api.openai_errors import Refusal
 from limner.api.openai_fields import Asked, Fields
 from limner.api.openai_stream import RETRY_HEADER, Streamed, stream
-from limner.api.parameters import read_key
+from limner.api.parameters import UNSEEN, Taken, read_key
 from limner.api.runs import Run, Runs
 from limner.api.services import base_url, services_of
 from limner.api.waiting import feed_of, wait_together
@@ -54,14 +53,20 @@ async def generate_images(request: Request) -> Response:
 @router.post("/api/ai/images/edits", **EDITS)
 async def edit_images(request: Request) -> Response:
     """Edit images as OpenAI's `images.edit` asks, from a form or from JSON."""
-    namespace = await _let_in(request)
-    strict = _is_strict(request)
+    asked, wanted = await _take_edit(request, await _let_in(request))
+    return await _answer(request, asked, wanted, "image_edit")
+
+
+async def _take_edit(request: Request, namespace: str) -> tuple[Asked, ImageRequest]:
+    """The body of an edit with its images read and stored. Once it returns, nothing of the body is held any more."""
     async with read_edit(request) as edit:  # the files of a form lie on disk until each was taken
-        asked = Fields(edit.values, form=edit.form, edit=True, strict=strict).read(edit.fault)
+        asked = Fields(edit.values, form=edit.form, edit=True, strict=_is_strict(request)).read(edit.fault)
         _check_count(edit, asked.card)
+        unseen = _request_of(asked, namespace, [UNSEEN for _ in edit.images], None if edit.mask is None else UNSEEN)
+        plan(unseen, asked.card, 0)
         images = [await _take(request, source, namespace) for source in edit.images]
         mask = None if edit.mask is None else await _take(request, edit.mask, namespace)
-    return await _answer(request, asked, _request_of(asked, namespace, images, mask), "image_edit")
+    return asked, _request_of(asked, namespace, images, mask)
 
 
 @router.get("/v1/models", **LISTS)
@@ -100,11 +105,11 @@ def _is_strict(request: Request) -> bool:
 
 
 def _check_count(edit: Edit, card: ModelCard) -> None:
-    if len(edit.images) > card.max_references:
+    name, count = "image" if edit.form else "images", len(edit.images)
+    if count > card.max_references:
         raise Refusal(
-            f"Invalid 'image': {card.id} takes at most {card.max_references} input images, but got {len(edit.images)} "
-            "instead.",
-            field="image",
+            f"Invalid '{name}': {card.id} takes at most {card.max_references} input images, but got {count} instead.",
+            field=name,
             reason="array_above_max_length",
         )
 
@@ -169,16 +174,8 @@ async def _wait(request: Request, runs: Runs, run: Run) -> list[Generation]:
 
 
 async def _render(request: Request, asked: Asked, wanted: ImageRequest, generations: Sequence[Generation]) -> bytes:
-    files, base = services_of(request).files, base_url(request)
-    data: list[dict[str, Any]] = []
-    for one in generations:
-        shown: dict[str, Any] = {"seed": one.plan.seed, "generation_id": one.id}
-        if asked.as_url:
-            shown["url"] = files.result_url(one.result_path or "", base)
-        else:
-            picture = await files.blobs.get(one.result_path or "")
-            shown["b64_json"] = (await asyncio.to_thread(base64.b64encode, picture)).decode()
-        data.append(shown)
+    show, base = services_of(request).files.show_result, base_url(request)
+    data = [await show(one, base, as_url=asked.as_url) for one in generations]
     answer = {
         "created": int(time.time()),
         **show_values(generations[0].plan),

@@ -33,7 +33,12 @@ def show_values(plan: Plan) -> dict[str, str]:
 
 
 def count_tokens(request: ImageRequest, plans: Sequence[Plan], partial_images: int = 0) -> dict[str, Any]:
-    """The `usage` of pictures of one request: its words and inputs once, every picture, every partial image."""
+    """The `usage` of pictures of one request: every picture, every partial image, and its words and inputs once.
+
+    These count with the first picture; where pictures are answered one by one, the others have none.
+    """
+    if plans[0].image_index > 0:
+        request = request.model_copy(update={"prompt": "", "input_sizes": ()})
     text = math.ceil(len(request.prompt.encode()) / BYTES_PER_TOKEN)
     images = sum(_count_input(*size, faithful=plans[0].input_fidelity == "high") for size in request.input_sizes)
     made = sum(_count_picture(plan) for plan in plans) + PARTIAL_TOKENS * partial_images

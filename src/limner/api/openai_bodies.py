@@ -8,16 +8,17 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from limner.api.assets import Files
-from limner.api.body import LARGE_BYTES, parse_json
-from limner.api.openai_errors import USER_ERROR, Refusal
+from limner.api.body import LARGE_BYTES, parse_json, read_raw
+from limner.api.openai_errors import NO_MASK, USER_ERROR, Refusal
 from limner.api.openai_fields import kind_of, missing, wrong_type
+from limner.api.parameters import Taken
 from limner.errors import InvalidRequest, TooLarge
 
 MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp")
@@ -27,10 +28,6 @@ MAX_FIELDS = 64
 MAX_FIELD_BYTES = 200_000
 """A prompt of 32,000 characters has at most 128,000 bytes."""
 IMAGE_PART = re.compile(r"image(\[\d{0,3}\])?")
-NESTED = re.compile(r"(\w+)\[.*", re.DOTALL)
-
-Taken = tuple[str, tuple[int, int]]
-"""The digest and the (width, height) of a picture that was checked and stored."""
 
 
 @dataclass(frozen=True)
@@ -46,20 +43,20 @@ class Source:
     async def take(self, request: Request, files: Files, namespace: str, *, strict: bool) -> Taken:
         """Read, check, normalise and store it; Refusal or TooLarge names it."""
         needs_alpha = self.place == 0
+        data: bytes | BinaryIO
         if self.upload is None:
             data = await files.read_input(
                 self.url, field=self.name, namespace=namespace, host=request.headers.get("host", "")
             )
         else:
-            data = await self._read(self.upload, files.settings.max_image_bytes, strict=strict)
+            self._check(self.upload, files.settings.max_image_bytes, strict=strict)
+            data = self.upload.file
         try:
             return await files.take_bytes(data, field=self.name, needs_alpha=needs_alpha)
-        except TooLarge as error:
-            raise self._unreadable(error.message) from None
-        except InvalidRequest as error:
+        except (TooLarge, InvalidRequest) as error:
             raise self._unreadable(error.message) from None
 
-    async def _read(self, upload: UploadFile, max_bytes: int, *, strict: bool) -> bytes:
+    def _check(self, upload: UploadFile, max_bytes: int, *, strict: bool) -> None:
         if strict and upload.content_type not in MEDIA_TYPES:
             raise Refusal(
                 f"Invalid file '{self.name}': unsupported mimetype ('{(upload.content_type or '')[:80]}'). Supported "
@@ -69,15 +66,12 @@ class Source:
             )
         if (upload.size or 0) > max_bytes:
             raise TooLarge(f"{self.name} is larger than {max_bytes} bytes.", field=self.name)
-        return await upload.read()
 
     def _unreadable(self, why: str) -> Refusal:
         if self.place == 0:
-            return Refusal(
-                f"Invalid mask image: {why}.", field=self.name, reason="invalid_mask_image_format", kind=USER_ERROR
-            )
+            return Refusal(f"{NO_MASK} - {why}", field=self.name, reason="invalid_mask_image_format", kind=USER_ERROR)
         return Refusal(
-            f"Invalid image file or mode for image {self.place}: {why}.",
+            f"Invalid image file or mode for image {self.place}, please check your image file: {why}.",
             field=self.name,
             reason="invalid_image_file",
             kind=USER_ERROR,
@@ -104,7 +98,7 @@ async def read_json(request: Request) -> dict[str, Any]:
     """The JSON object in the body; Refusal for anything else."""
     if media_type(request) != "application/json":
         raise Refusal("Send the body as application/json.", field=None, reason=None)
-    raw = await request.body()
+    raw = await read_raw(request)
     try:
         value = await asyncio.to_thread(parse_json, raw) if len(raw) > LARGE_BYTES else parse_json(raw)
     except InvalidRequest as error:
@@ -144,9 +138,9 @@ def _from_form(form: FormData) -> Edit:
         elif IMAGE_PART.fullmatch(name) or name in ("mask", "markup"):
             edit.fault = edit.fault or wrong_type(name, "a file", "a string")
         else:
-            nested = NESTED.fullmatch(name)
-            name = nested[1] if nested else name  # svg[model] belongs to svg
-            if name in edit.values and nested is None:
+            nested = name.startswith("svg[")  # svg[model] belongs to svg
+            name = "svg" if nested else name
+            if name in edit.values and not nested:
                 raise Refusal(f"'{name[:80]}' is given more than once.", field=name[:80], reason="invalid_value")
             edit.values[name] = value
     if not edit.images:

@@ -15,6 +15,7 @@ LONGEST_RETRY_SECONDS = 60
 RETRY_SECONDS = 5
 USER_ERROR = "image_generation_user_error"
 """The type of what is wrong with the picture asked for, not with the request's form."""
+NO_MASK = "Invalid mask image format"
 
 TYPES: dict[type[errors.LimnerError], tuple[str, str | None]] = {
     errors.InvalidRequest: ("invalid_request_error", "invalid_value"),
@@ -58,12 +59,12 @@ def describe(error: errors.LimnerError) -> dict[str, str | None]:
     kind, code = TYPES[next(parent for parent in type(error).__mro__ if parent in TYPES)]
     if isinstance(error, Refusal):
         kind, code = error.kind, error.reason
-    param = error.field and OUR_WORDS.get(error.field, error.field)
+    message, param = error.message, error.field and OUR_WORDS.get(error.field, error.field)
     if type(error) is InvalidRequest and param == "mask":
-        kind, code = USER_ERROR, "invalid_mask_image_format"
+        kind, code, message = USER_ERROR, "invalid_mask_image_format", f"{NO_MASK} - {message}"
     if isinstance(error, errors.NotFound) and param == "model":
         code = "model_not_found"
-    return {"message": error.message, "type": kind, "param": param, "code": code}
+    return {"message": message, "type": kind, "param": param, "code": code}
 
 
 def describe_protocol(status: int, code: str, detail: str, method: str, path: str) -> dict[str, str | None]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from limner.api.constraints import RESPONSE_FORMATS
 from limner.api.openai_errors import USER_ERROR, Refusal
 from limner.engines.card import ModelCard
 from limner.engines.plan import MAX_PARTIAL_IMAGES, MAX_SEED
@@ -225,7 +226,7 @@ class Fields:
         return None
 
     def _wants_url(self, *, stream: bool) -> bool:
-        wanted = self.word("response_format", ("url", "b64_json"))
+        wanted = self.word("response_format", RESPONSE_FORMATS)
         if wanted == "url" and stream:
             raise Refusal(
                 "response_format=url cannot be streamed: every event holds its picture as base64.",

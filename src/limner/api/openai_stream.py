@@ -177,7 +177,7 @@ def _partial(streamed: Streamed, generation: Generation, picture: bytes, index: 
 
 
 def _completed(streamed: Streamed, generation: Generation, picture: bytes, shown: int) -> bytes:
-    """The last event of one picture. The request's words and inputs are counted with its first."""
+    """The last event of one picture."""
     usage = count_tokens(streamed.wanted, [generation.plan], partial_images=shown)
     data = _show(generation, picture) | {
         "usage": usage,

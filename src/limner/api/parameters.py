@@ -6,7 +6,7 @@ Types are checked here, values by `engines.plan`. It resolves no model and reads
 import hashlib
 import json
 import re
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 from fastapi import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator, model_validator
@@ -21,6 +21,8 @@ NOT_YET = ("webhook_url",)
 """Parameters of the documented dialect that this version refuses by name."""
 Taken = tuple[str, tuple[int, int]]
 """The digest and the (width, height) of an image that was checked and stored."""
+UNSEEN: Taken = ("", (1, 1))
+"""Stands for an image that was not read yet: what is wrong with the rest of a request is said before one is fetched."""
 KEY = re.compile(r"[!-~][ -~]{0,254}")
 PASSED_ON = (
     "output_format",
@@ -166,9 +168,15 @@ class SyncBody(ImageBody):
 
 
 class EditBody(SyncBody):
-    """The body of images/edit, which the document tells apart; the route asks for the input image."""
+    """The body of images/edit, where an input image is required."""
 
     model_config = ConfigDict(json_schema_extra=constrain_edit)
+
+    @model_validator(mode="after")
+    def _needs_an_image(self) -> Self:
+        if not self.input_image:
+            raise InvalidRequest("input_image is required to edit.", field="input_image")
+        return self
 
 
 class QueueBody(ImageBody):

@@ -203,6 +203,11 @@ def _limits(schema: Schema) -> str:
     return ", ".join(said)
 
 
+def _show_code(text: str) -> str:
+    """A sentence in which what stands between backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+
+
 def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
@@ -227,13 +232,13 @@ def _show(document: dict[str, Any]) -> Iterator[str]:
                 body = follow(content["schema"])
                 properties = body.get("properties", {})
                 for example in body.get("examples", ()):
-                    yield f"<pre><code>{html.escape(json.dumps(example))}</code></pre>"
+                    yield f'<pre tabindex="0"><code>{html.escape(json.dumps(example))}</code></pre>'
                 rows += [(name, "body", {"schema": schema, **schema}) for name, schema in properties.items()]
             if rows:
                 yield '<div class="table" tabindex="0"><table>'
             for name, place, one in rows:
                 told = (one.get("description", ""), _limits(one["schema"]))
-                cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in told)
+                cells = "".join(f"<td>{_show_code(cell)}</td>" for cell in told)
                 yield f"<tr><td><code>{html.escape(name)}</code></td><td>{place}</td>{cells}</tr>"
             if rows:
                 yield "</table></div>"

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS = 2
 """How long answers that are on their way may take once the server is told to stop."""
+KEEP_ALIVE_SECONDS = 75
+"""How long a connection may be idle: longer than the clients keep theirs, so that none asks while we close it."""
 BACKLOG = 2048
 STALLED_SECONDS = 60
 """A connection whose other end has taken nothing for so long, though something was sent, is broken by the kernel."""
@@ -150,6 +152,7 @@ async def _serve(settings: "Settings", listener: socket.socket) -> None:
     import uvicorn
 
     from limner.api.app import create_app
+    from limner.api.heads import BoundedHttp
 
     log = structlog.get_logger(__name__)
     async with open_services(settings) as (services, children):
@@ -160,13 +163,14 @@ async def _serve(settings: "Settings", listener: socket.socket) -> None:
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=BoundedHttp,
                 ws="none",
                 lifespan="on",
                 access_log=False,
                 log_level="error",
                 log_config=None,
                 server_header=False,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=GRACE_SECONDS,
             )
         )

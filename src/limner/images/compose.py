@@ -36,19 +36,27 @@ def fit_mask(mask: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uin
     )
 
 
+def is_opaque(rgba: Pixels) -> bool:
+    """Whether alpha is 255 everywhere."""
+    return int(rgba[..., 3].min(initial=255)) == 255
+
+
 def flatten(rgba: Pixels, colour: tuple[int, int, int] = (255, 255, 255)) -> Pixels:
-    """Lay a picture on one colour: the same size, alpha 255 everywhere."""
-    flat = rgba.copy()
-    if (rgba[..., 3] == 255).all():
-        return flat
-    alpha = rgba[..., 3:].astype(np.uint16)
-    ground = np.array(colour, dtype=np.uint16)
-    flat[..., :3] = (rgba[..., :3] * alpha + ground * (255 - alpha) + 127) // 255
-    flat[..., 3] = 255
+    """Lay a picture on one colour: the same size, alpha 255 everywhere; the picture itself if it is opaque already."""
+    if is_opaque(rgba):
+        return rgba
+    alpha = rgba[..., 3].astype(np.uint16)
+    flat = np.full_like(rgba, 255)
+    for channel, shade in enumerate(colour):
+        flat[..., channel] = (rgba[..., channel] * alpha + shade * (255 - alpha) + 127) // 255
     return flat
 
 
 def paste_by_mask(original: Pixels, made: Pixels, mask: NDArray[np.uint8]) -> Pixels:
     """`made` where the mask (height, width) is 0 and `original` where it is 255, exactly; a blend between the two."""
-    keep = mask[..., None].astype(np.uint16)
-    return ((original * keep + made * (255 - keep) + 127) // 255).astype(np.uint8)
+    pasted = np.where((mask == 255)[..., None], original, made)
+    between = (mask > 0) & (mask < 255)
+    if between.any():
+        keep = mask[between, None].astype(np.uint16)
+        pasted[between] = (original[between] * keep + made[between] * (255 - keep) + 127) // 255
+    return pasted

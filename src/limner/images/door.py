@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from limner.images.encode import encode
 from limner.images.intake import read_image, read_media_type
@@ -17,8 +17,11 @@ _threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="intake")
 Found = TypeVar("Found")
 
 
-async def normalise(data: bytes, **checks: Any) -> tuple[bytes, tuple[int, int]]:
-    """A picture as plain PNG and its (width, height); `checks` and errors are those of `read_image`."""
+async def normalise(data: bytes | BinaryIO, **checks: Any) -> tuple[bytes, tuple[int, int]]:
+    """A picture as plain PNG and its (width, height); `checks` and errors are those of `read_image`.
+
+    A file is read when its turn has come, so that those that wait take no memory.
+    """
     return await _in_line(_normalise, data, **checks)
 
 
@@ -27,10 +30,10 @@ async def find_media_type(data: bytes, **checks: Any) -> str:
     return await _in_line(read_media_type, data, **checks)
 
 
-async def _in_line(work: Callable[..., Found], data: bytes, **checks: Any) -> Found:
+async def _in_line(work: Callable[..., Found], data: bytes | BinaryIO, **checks: Any) -> Found:
     return await asyncio.get_running_loop().run_in_executor(_threads, partial(work, data, **checks))
 
 
-def _normalise(data: bytes, **checks: Any) -> tuple[bytes, tuple[int, int]]:
-    rgba = read_image(data, **checks)
+def _normalise(data: bytes | BinaryIO, **checks: Any) -> tuple[bytes, tuple[int, int]]:
+    rgba = read_image(data if isinstance(data, bytes) else data.read(), **checks)
     return encode(rgba, "png"), (rgba.shape[1], rgba.shape[0])

@@ -4,18 +4,21 @@ import io
 import json
 import struct
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 from isal import isal_zlib
 from PIL import Image
 
-from limner.images.compose import flatten
+from limner.images.compose import flatten, is_opaque
 from limner.images.intake import Pixels
 from limner.wire import OutputFormat
 
 MEDIA_TYPES: dict[str, str] = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 JPEG_QUALITY = 95
 WEBP_QUALITY = 90
+BAND_ROWS = 64
+"""Rows of a PNG that are filtered and deflated at a time."""
 _IMAGE_DESCRIPTION = 0x010E
 _MAX_EXIF_TEXT = 60_000
 """A JPEG segment holds 65,533 bytes; the rest is the frame around the text."""
@@ -41,20 +44,15 @@ def encode(
     exif = _exif(text) if text else b""
     if output_format == "jpeg":
         quality = JPEG_QUALITY if compression is None else compression
-        image = Image.fromarray(np.ascontiguousarray(flatten(rgba)[..., :3]), "RGB")
+        image = Image.fromarray(flatten(rgba), "RGBX")  # which needs no copy without the alpha
         image.save(out, "JPEG", quality=quality, subsampling=0 if quality >= 90 else 2, exif=exif)
         return out.getvalue()
-    image = Image.fromarray(_without_idle_alpha(rgba))
+    image = Image.fromarray(rgba, "RGBX" if is_opaque(rgba) else "RGBA")
     if compression == 100:
         image.save(out, "WEBP", lossless=True, quality=0, method=0, exact=True, exif=exif)
     else:
         image.save(out, "WEBP", quality=WEBP_QUALITY if compression is None else compression, method=2, exif=exif)
     return out.getvalue()
-
-
-def _without_idle_alpha(rgba: Pixels) -> Pixels:
-    """RGB where every pixel is opaque, else RGBA, contiguous."""
-    return np.ascontiguousarray(rgba[..., :3] if (rgba[..., 3] == 255).all() else rgba)
 
 
 def _exif(text: dict[str, str]) -> bytes:
@@ -66,27 +64,39 @@ def _exif(text: dict[str, str]) -> bytes:
 
 def _encode_png(rgba: Pixels, text: dict[str, str]) -> bytes:
     """Up filter in numpy and deflate by isal at level 1: many times as fast as Pillow, a few per cent larger."""
-    pixels = _without_idle_alpha(rgba)
-    height, width, channels = pixels.shape
-    rows = pixels.reshape(height, width * channels)
-    filtered = np.empty((height, width * channels + 1), np.uint8)
-    filtered[:, 0] = 2
-    filtered[0, 1:] = rows[0]
-    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
-    colour_type = 2 if channels == 3 else 6
+    height, width, _ = rgba.shape
+    channels, colour_type = (3, 2) if is_opaque(rgba) else (4, 6)
     return b"".join(
         [
             b"\x89PNG\r\n\x1a\n",
             _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)),
             *(_text_chunk(key, value) for key, value in text.items()),
-            _chunk(b"IDAT", isal_zlib.compress(filtered, 1)),
+            _chunk(b"IDAT", b"".join(_pack_rows(rgba, channels))),
             _chunk(b"IEND", b""),
         ]
     )
 
 
+def _pack_rows(rgba: Pixels, channels: int) -> Iterator[bytes]:
+    """The rows as differences to the row above, deflated a band at a time: it stays in the processor's cache."""
+    height, width, _ = rgba.shape
+    band = np.zeros((min(BAND_ROWS, height) + 1, width, channels), np.uint8)  # its first row is the one above
+    rows = band.reshape(len(band), width * channels)
+    filtered = np.full((len(band) - 1, width * channels + 1), 2, np.uint8)
+    packer = isal_zlib.compressobj(1)
+    for top in range(0, height, BAND_ROWS):
+        part = rgba[top : top + BAND_ROWS]
+        count = len(part)
+        for channel in range(channels):  # numpy copies three bytes of each four much slower than three times one
+            band[1 : count + 1, :, channel] = part[..., channel]
+        np.subtract(rows[1 : count + 1], rows[:count], out=filtered[:count, 1:])
+        yield packer.compress(filtered[:count])
+        rows[0] = rows[count]
+    yield packer.flush()
+
+
 def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return b"".join([struct.pack(">I", len(data)), kind, data, struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))])
 
 
 def _text_chunk(key: str, value: str) -> bytes:

@@ -1,11 +1,15 @@
 """What the bytes of a picture claim, read without decoding a pixel: format, size, and what would make it a bomb.
 
-It allocates nothing by what a header says. Whether the claims are true is found out by the decoder.
+It allocates nothing by what a header says. Whether the claims are true is found out by the decoder, except that a PNG
+holds all its rows: the decoder leaves those that are missing black.
 """
 
 import re
+import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+from isal import igzip_lib
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 FORMATS = ("PNG", "JPEG", "WEBP")
@@ -34,6 +38,12 @@ MAX_SCANS = 50
 """Scans of one JPEG; cameras and programs write at most a dozen. Each costs a walk over all pixels, in a few bytes."""
 _SHOWS = {b"IHDR", b"PLTE", b"tRNS", b"iCCP", b"sRGB", b"eXIf", b"IDAT", b"IEND"}
 """The chunks of a PNG that say how its first picture looks."""
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""By a PNG's type of colour."""
+_WHOLE = ((0, 0, 1, 1),)
+_LACED = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""The passes of a PNG, plain and interlaced: first column, first row, and the steps to the next (PNG 1.2, 2.6)."""
+_PIECE_BYTES = 1 << 20
 
 _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
 """A marker of JPEG other than those that only keep step inside a scan."""
@@ -74,6 +84,7 @@ def strip_png(data: bytes) -> bytes:
     """
     view, position = memoryview(data), len(PNG_SIGNATURE)
     kept = [view[:position]]
+    packed: list[memoryview] = []
     for _ in range(MAX_CHUNKS):
         end = position + 12 + int.from_bytes(data[position : position + 4])
         kind = data[position + 4 : position + 8]
@@ -81,12 +92,36 @@ def strip_png(data: bytes) -> bytes:
             raise ValueError("a chunk is cut off or altered")
         if kind in _SHOWS:
             kept.append(view[position:end])
+            if kind == b"IDAT":
+                packed.append(view[position + 8 : end - 4])
         elif kind[:1].isupper() or not kind.isalpha():
             raise ValueError("a chunk that must be understood is unknown")
         if kind == b"IEND":
+            _check_rows(data[16:29], packed)
             return b"".join(kept)
         position = end
     raise ValueError("too many chunks")
+
+
+def _check_rows(header: bytes, packed: Iterable[memoryview]) -> None:
+    """ValueError unless the packed rows of a PNG are as many bytes as its header (from its width on) says."""
+    width, height, depth, colour, _, _, laced = struct.unpack(">IIBBBBB", header)
+    missing = 0
+    for left, top, across, down in _LACED if laced else _WHOLE:
+        columns, rows = -((left - width) // across), -((top - height) // down)
+        if columns > 0 and rows > 0:
+            missing += rows * (1 + (columns * depth * _CHANNELS[colour] + 7) // 8)
+    stream = igzip_lib.IgzipDecompressor(igzip_lib.DECOMP_ZLIB)
+    try:
+        for part in packed:
+            missing -= len(stream.decompress(part, _PIECE_BYTES))
+            while missing > 0 and not stream.needs_input:
+                missing -= len(stream.decompress(b"", _PIECE_BYTES))
+            if missing <= 0:
+                return
+    except (igzip_lib.error, EOFError):  # type: ignore[misc]  # the stream is broken, or over
+        pass
+    raise ValueError("rows are missing")
 
 
 def check_jpeg(data: bytes) -> None:

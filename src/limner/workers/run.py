@@ -18,8 +18,6 @@ from limner.images.compose import fit, fit_mask, flatten, paste_by_mask
 from limner.images.encode import encode
 from limner.queue.hints import EngineStatus
 
-WHITE = (255, 255, 255)
-
 
 @dataclass(frozen=True)
 class Report:
@@ -181,8 +179,8 @@ def encode_picture(job: Job, rgba: Pixels) -> bytes:
     if job.mask is not None:
         size = plan.width, plan.height
         rgba = paste_by_mask(fit(job.inputs[0], *size), rgba, fit_mask(job.mask, *size))
-    if plan.background == "opaque" or plan.output_format == "jpeg":
-        rgba = flatten(rgba, WHITE)
+    if plan.background == "opaque":
+        rgba = flatten(rgba)
     return encode(rgba, plan.output_format, plan.output_compression, {"model": plan.card, "seed": str(plan.seed)})
 
 

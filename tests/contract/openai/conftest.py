@@ -9,9 +9,11 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
@@ -31,6 +33,7 @@ base URL replaced. [What differs](../guides/from-openai.md) is in the guide.
 """
 
 Picture = Callable[..., bytes]
+Serving = Callable[..., AbstractContextManager[Any]]
 Row = tuple[str, str, str]
 """Client, version, case."""
 ran: dict[Row, list[bool]] = {}
@@ -74,11 +77,60 @@ def note() -> Callable[[str, str, str, bool], None]:
 
 
 @dataclass(frozen=True)
+class Running:
+    """A server of a test's own, its keys, and where its log goes."""
+
+    address: str
+    process: subprocess.Popen[str]
+    keys: Sequence[str]
+    log: Path
+
+
+def make_key(folder: str, scope: str) -> str:
+    """A key of a server that will run on this folder."""
+    command = [sys.executable, "-m", "limner", "keys", "create", "--data", folder, "--scope", scope]
+    made = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return made.stdout.split()[0]
+
+
+@pytest.fixture(scope="session")
+def serving() -> Serving:
+    """Starts a server with settings of its own, and a key for each scope.
+
+    `with serving("--workers", "0", scopes=["write"], LIMNER_MAX_QUEUED="1") as running:`
+    """
+
+    @contextmanager
+    def serving(*options: str, scopes: Sequence[str] = (), **environment: str) -> Iterator[Running]:
+        with tempfile.TemporaryDirectory(prefix="limner-test-") as folder:
+            keys, file = [make_key(folder, scope) for scope in scopes], Path(folder, "log")
+            command = [sys.executable, "-m", "limner", "serve", "--port", "0", "--data", folder, *options]
+            with (
+                file.open("w") as log,
+                subprocess.Popen(
+                    command, stdout=subprocess.PIPE, stderr=log, text=True, env=os.environ | environment
+                ) as process,
+            ):
+                greeting = process.stdout.readline() if process.stdout else ""
+                address = re.search(r"http://[^ ]+", greeting)
+                try:
+                    assert address
+                    yield Running(address.group(), process, keys, file)
+                finally:
+                    process.terminate()
+                    process.wait(timeout=30)
+
+    return serving
+
+
+@dataclass(frozen=True)
 class Guarded:
-    """A strict server with one key, room for one generation, and nobody who would make it."""
+    """A strict server with keys, room for one generation, and nobody who would make it."""
 
     address: str
     key: str
+    read_key: str
+    """One that may not make pictures."""
 
 
 @pytest.fixture
@@ -100,28 +152,11 @@ async def aclient(server: str) -> AsyncIterator[AsyncOpenAI]:
 
 
 @pytest.fixture(scope="session")
-def guarded() -> Iterator[Guarded]:
+def guarded(serving: Serving) -> Iterator[Guarded]:
     """A server that refuses all that can be refused."""
-    limner = [sys.executable, "-m", "limner"]
-    with tempfile.TemporaryDirectory(prefix="limner-test-") as folder:
-        made = subprocess.run(
-            [*limner, "keys", "create", "--data", folder], capture_output=True, text=True, check=True, timeout=60
-        )
-        key = re.search(r"limner_\S+", made.stdout)
-        environment = os.environ | {"LIMNER_OPENAI_STRICT": "true", "LIMNER_MAX_QUEUED": "1"}
-        command = [*limner, "serve", "--port", "0", "--data", folder, "--workers", "0"]
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
-        ) as process:
-            greeting = process.stdout.readline() if process.stdout else ""
-            address = re.search(r"http://[^ ]+", greeting)
-            try:
-                assert address
-                assert key
-                yield Guarded(address.group(), key.group())
-            finally:
-                process.terminate()
-                process.wait(timeout=30)
+    strict = {"LIMNER_OPENAI_STRICT": "true", "LIMNER_MAX_QUEUED": "1"}
+    with serving("--workers", "0", scopes=["write", "read"], **strict) as running:
+        yield Guarded(running.address, *running.keys)
 
 
 @pytest.fixture

@@ -3,15 +3,21 @@
 They only run with `--clients` (`make contract`), since they are downloaded. What cannot be installed here is skipped.
 """
 
+import asyncio
 import json
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import httpx2
+import openai
 import pytest
+from openai import AsyncOpenAI
 
 HERE = Path(__file__).parent / "clients"
 ENVIRONMENTS = Path(__file__).parents[3] / "build" / "clients"
@@ -46,6 +52,7 @@ CLIENTS = [
     Client("Vercel AI SDK", "7.0.173", "ai_sdk.mjs", (
         "ai@7.0.173", "@ai-sdk/openai@4.0.118", "@ai-sdk/openai-compatible@3.0.92", NODE,
     )),
+    Client("LangChain JS", "1.6.0", "langchain.mjs", ("@langchain/openai@1.6.0", "@langchain/core", NODE)),
     Client("LiteLLM", "1.106.2", "litellm_calls.py", ("litellm==1.106.2",)),
     Client("Open WebUI's requests", "aiohttp 3.13", "open_webui.py", ("aiohttp~=3.13",)),
     Client("curl", "any", "curl.sh", ()),
@@ -64,6 +71,32 @@ def test_another_client_makes_its_calls(
     for case in cases:
         note(client.name, client.version, case["case"], not case["why"])
     assert {case["case"]: case["why"] for case in cases if case["why"]} == {}
+
+
+async def test_a_client_waits_for_room_in_a_full_queue_and_is_answered(
+    serving: Callable[..., AbstractContextManager[Any]], note: Callable[[str, str, str, bool], None]
+) -> None:
+    tries: list[str] = []
+
+    async def note_try(request: httpx2.Request) -> None:
+        tries.append(request.headers["x-stainless-retry-count"])
+
+    with serving(LIMNER_MAX_QUEUED="1") as running:
+        async with (
+            httpx2.AsyncClient(event_hooks={"request": [note_try]}) as http,
+            AsyncOpenAI(base_url=f"{running.address}/v1", api_key="x", http_client=http) as client,
+        ):
+            slow: dict[str, Any] = {"model": "tiny", "prompt": "steps=40 step-seconds=0.1"}
+            first = []
+            for size in ("64x64", "96x64"):  # one is made, and one that cannot join it waits
+                first.append(asyncio.create_task(client.images.generate(**slow, size=size)))
+                await asyncio.sleep(1)
+            tries.clear()
+            answer = await client.images.generate(model="tiny", prompt="an ox", size="64x96")
+            await asyncio.gather(*first)
+    note("openai-python", openai.__version__, "a full queue is waited for", tries == ["0", "1"])
+    assert answer.data
+    assert tries == ["0", "1"]
 
 
 def install(client: Client) -> list[str]:

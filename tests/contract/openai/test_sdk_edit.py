@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+import httpx2
+import numpy as np
 import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
@@ -87,20 +89,34 @@ def test_what_is_no_picture_is_refused(client: OpenAI, picture: Picture, what: s
     assert caught.value.code == "invalid_image_file"
 
 
+def test_a_picture_that_would_fill_the_memory_is_refused(client: OpenAI, picture: Picture) -> None:
+    small = picture()
+    for side in (30_000, 2**31 - 1):
+        with pytest.raises(openai.BadRequestError) as caught:
+            edit(client, small[:16] + side.to_bytes(4, "big") * 2 + small[24:])
+        assert caught.value.code == "invalid_image_file"
+
+
 def test_an_edit_without_a_picture_is_refused(client: OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
         edit(client, [])
     assert (caught.value.param, caught.value.code) == ("image", "missing_required_parameter")
 
 
-def test_a_mask_keeps_what_it_covers(client: OpenAI, picture: Picture) -> None:
+@pytest.mark.parametrize("kind", ["png", "webp"])
+def test_a_mask_keeps_what_it_covers_bit_for_bit(client: OpenAI, kind: str) -> None:
+    before = np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     mask = Image.new("RGBA", (64, 64), (0, 0, 0, 255))
     mask.paste((0, 0, 0, 0), (32, 32, 64, 64))
-    out = io.BytesIO()
-    mask.save(out, "PNG")
-    answer = edit(client, picture(), mask=("mask.png", out.getvalue()))
-    assert pixel(answer, 5, 60) == RED
-    assert pixel(answer, 60, 60) != RED
+    files = [io.BytesIO(), io.BytesIO()]
+    for one, file in zip((Image.fromarray(before), mask), files, strict=True):
+        one.save(file, "PNG")
+    answer = edit(client, files[0].getvalue(), mask=("mask.png", files[1].getvalue()), output_format=kind)
+    data = base64.b64decode((answer.data or [])[0].b64_json or "", validate=True)
+    made = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    kept = np.asarray(mask)[..., 3] == 255
+    assert np.array_equal(made[kept], before[kept])
+    assert (made[~kept] != before[~kept]).any(axis=-1).mean() > 0.9
 
 
 @pytest.mark.parametrize("alpha", [0, 255])
@@ -128,6 +144,35 @@ def test_every_field_of_an_edit_is_honoured(client: OpenAI, picture: Picture) ->
     assert (answer.safety_identifier, len(answer.data or [])) == ("s", 2)
     assert answer.usage
     assert answer.usage.input_tokens_details.image_tokens == 65 + 129 + 4160
+
+
+def test_a_form_holds_numbers_and_switches_as_text(server: str, picture: Picture) -> None:
+    def send(**fields: str) -> httpx2.Response:
+        files = {"image": ("a.png", picture())}
+        return httpx2.post(f"{server}/v1/images/edits", data=TINY | fields, files=files, timeout=60)
+
+    assert len(send(n="2", stream="false", seed="7").json()["data"]) == 2
+    assert send(stream="true").headers["content-type"].startswith("text/event-stream")
+    for name, value in (("n", "abc"), ("n", "1.5"), ("stream", "yes"), ("partial_images", ""), ("seed", "x")):
+        refused = send(**{name: value}).json()["error"]
+        assert (refused["param"], refused["code"]) == (name, "invalid_type")
+
+
+def test_an_edit_may_be_json(server: str, picture: Picture) -> None:
+    def send(**fields: Any) -> httpx2.Response:
+        return httpx2.post(f"{server}/v1/images/edits", json=TINY | {"images": images} | fields, timeout=60)
+
+    images = [{"image_url": f"data:image/png;base64,{base64.b64encode(picture()).decode()}"}]
+    assert len(send(n=2).json()["data"]) == 2
+    for fields, param in (
+        ({"image": images}, "image"),
+        ({"images": []}, "images"),
+        ({"images": images * 17}, "images"),
+        ({"images": [{"file_id": "file-abc"}]}, "images[0].file_id"),
+        ({"images": [{"image_url": "http://127.0.0.1:1/ox.png"}]}, "images[0]"),
+    ):
+        answer = send(**fields)
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
 
 
 def test_fidelity_is_high_or_low(client: OpenAI, picture: Picture) -> None:

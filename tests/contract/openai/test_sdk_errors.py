@@ -1,12 +1,14 @@
 """The official Python client raises the right error for everything that is refused, with all that it tells."""
 
+import asyncio
 import base64
+import threading
 from typing import Any
 
 import httpx2
 import openai
 import pytest
-from openai import OpenAI
+from openai import AsyncOpenAI, OpenAI
 
 MAKE = "/v1/images/generations"
 EDIT = "/v1/images/edits"
@@ -79,6 +81,16 @@ def test_a_wrong_route_is_an_error_with_all_its_fields(
     assert caught.value.request_id
 
 
+def test_a_prompt_is_required(server: str) -> None:
+    answer = httpx2.post(f"{server}{MAKE}", json={"model": "tiny"})
+    assert answer.json()["error"] == {
+        "message": "Missing required parameter: 'prompt'.",
+        "type": "invalid_request_error",
+        "param": "prompt",
+        "code": "missing_required_parameter",
+    }
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff"])
 def test_a_broken_body_is_refused_in_the_same_shape(server: str, body: bytes) -> None:
     with httpx2.Client(base_url=server) as http:
@@ -120,6 +132,36 @@ def test_a_wrong_key_and_no_key_are_refused(guarded: Any) -> None:
         assert refusal(client, openai.AuthenticationError).code == "invalid_api_key"
     answer = httpx2.post(f"{guarded.address}{MAKE}", json={"prompt": "x"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, None)
+
+
+def test_a_key_that_may_only_read_is_denied(guarded: Any) -> None:
+    with OpenAI(base_url=f"{guarded.address}/v1", api_key=guarded.read_key, max_retries=0) as client:
+        assert refusal(client, openai.PermissionDeniedError).code == "forbidden"
+        assert client.models.list().data
+
+
+async def test_a_picture_that_somebody_cancels_is_a_conflict(aclient: AsyncOpenAI, server: str) -> None:
+    prompt = "steps=900 step-seconds=0.05 cancelled by hand"
+    waiting = asyncio.create_task(aclient.images.generate(model="tiny", prompt=prompt, size="64x64"))
+    async with httpx2.AsyncClient(base_url=server) as http:
+        found: list[dict[str, str]] = []
+        while not found:
+            found = (await http.get("/api/ai/queue?search=cancelled by hand")).json()["generations"]
+        await http.delete(f"/api/ai/queue/{found[0]['generation_id']}")
+    with pytest.raises(openai.ConflictError) as caught:
+        await waiting
+    assert caught.value.response.headers["x-should-retry"] == "false"
+
+
+def test_a_stopping_server_says_when_to_come_back_and_logs_the_number_of_its_answer(serving: Any) -> None:
+    with serving("--workers", "0") as running, OpenAI(base_url=f"{running.address}/v1", api_key="x") as client:
+        threading.Timer(1, running.process.terminate).start()
+        with pytest.raises(openai.InternalServerError) as caught:
+            client.with_options(max_retries=0).images.generate(model="tiny", prompt="an ox", size="64x64")
+        assert (caught.value.status_code, caught.value.code) == (503, "stopping")
+        assert 1 <= int(caught.value.response.headers["retry-after"]) <= 60
+        assert caught.value.request_id
+        assert caught.value.request_id in running.log.read_text()
 
 
 def test_a_full_queue_is_told_with_the_time_to_wait(guarded: Any) -> None:

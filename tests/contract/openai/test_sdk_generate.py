@@ -37,6 +37,15 @@ def test_a_picture_of_the_model_that_is_asked_for(client: OpenAI) -> None:
     assert answer.usage.output_tokens == 272
 
 
+async def test_every_id_of_openai_and_none_are_answered(aclient: AsyncOpenAI) -> None:
+    ids = [model.id async for model in aclient.models.list() if "image" in model.id]
+    assert len(ids) >= 10
+    step: dict[str, Any] = {"prompt": "an ox", "extra_body": {"num_inference_steps": 1}}
+    answers = [aclient.images.generate(model=id, **step) for id in ids]
+    for answer in await asyncio.gather(*answers, aclient.images.generate(**step)):
+        assert opened(answer).size == (1024, 1024)
+
+
 @pytest.mark.parametrize("size", ["1024x1024", "1536x1024", "1024x1536"])
 def test_each_size_is_made_and_echoed(client: OpenAI, size: Size) -> None:
     answer = make(client, size=size, quality="low")
@@ -59,7 +68,7 @@ def test_each_quality_is_echoed(client: OpenAI, quality: str) -> None:
     assert make(client, quality=quality).quality == quality
 
 
-@pytest.mark.parametrize("n", [3, 10])
+@pytest.mark.parametrize("n", [1, 3, 10])
 def test_n_pictures_differ(client: OpenAI, n: int) -> None:
     answer = make(client, n=n)
     assert len({one.b64_json for one in answer.data or []}) == n
@@ -73,6 +82,13 @@ def test_each_file_format_is_made(client: OpenAI, kind: str) -> None:
     answer = make(client, output_format=kind)
     assert opened(answer).format == kind.upper()
     assert answer.output_format == kind
+
+
+def test_a_png_may_be_compressed_by_100_only(client: OpenAI) -> None:
+    assert make(client, output_compression=100).output_format == "png"
+    with pytest.raises(openai.BadRequestError) as caught:
+        make(client, output_compression=99)
+    assert caught.value.code == "invalid_png_output_compression"
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "webp"])

@@ -72,6 +72,13 @@ def test_the_raw_stream_is_what_the_reference_shows(server: str) -> None:
     assert rest == ["", ""]
 
 
+def test_a_stream_can_be_read_line_by_line(client: OpenAI) -> None:
+    with client.images.with_streaming_response.generate(**TINY, prompt="an ox") as answer:
+        lines = list(answer.iter_lines())
+    assert lines[0] == "event: image_generation.completed"
+    assert answer.request_id
+
+
 def test_an_error_before_the_first_event_has_its_status(client: OpenAI) -> None:
     with pytest.raises(openai.InternalServerError) as caught:
         stream(client, prompt="fail")

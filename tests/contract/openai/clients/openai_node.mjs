@@ -65,6 +65,8 @@ const cases = {
   "a stream": () => streamed(client.images.generate(visible), "image_generation"),
   "a stream of an edit": async () =>
     streamed(client.images.edit({ ...visible, image: await toFile(pixel, "a.png") }), "image_edit"),
+  "a stream that is long silent": () =>
+    streamed(client.images.generate({ ...visible, prompt: "steps=4 step-seconds=17", partial_images: 1 }), "image_generation"),
   "a bad request": () => fails(OpenAI.BadRequestError, () => client.images.generate({ ...tiny, prompt: "x", n: 11 }),
     { param: "n", code: "integer_above_max_value", type: "invalid_request_error", status: 400 }),
   "a failure before a stream": () => fails(OpenAI.InternalServerError,

@@ -95,6 +95,9 @@ CASES: dict[str, Callable[[], Any]] = {
         code="image_generation_failed",
         type="image_generation_server_error",
     ),
+    "a stream that is long silent": lambda: stream(
+        client.images.generate, "image_generation", prompt="steps=4 step-seconds=17", partial_images=1
+    ),
     "the list of models": lambda: client.models.retrieve(next(iter(client.models.list())).id),
     "the asynchronous client": lambda: asyncio.run(asynchronous()),
 }
