@@ -121,17 +121,25 @@ def measure_pictures(engine: StorybookEngine, results: Results, pictures: int) -
             processor.append(processor_seconds(lambda quality=quality: draw(engine, quality, stopwatch)))  # type: ignore[misc]
             walls.append(time.perf_counter() - began)
         took, wall = statistics.median(processor), Figure.median(walls)
-        results.add(quality, wall, {"aim": aim * 1e3 / wall.value}, cpu_ms=took * 1e3, gflop=flop[quality])
+        results.add(
+            quality, wall, {"aim": aim * 1e3 / wall.value}, cpu_ms=round(took * 1e3, 1), gflop=round(flop[quality], 2)
+        )
         parts = {part: seconds / pictures for part, seconds in stopwatch.seconds.items()}
         parts["the rest"] = statistics.mean(processor) - sum(parts.values())
         for part, seconds in parts.items():
             results.add(
-                f"{quality}: {part}", Figure(seconds * 1e3, "ms"), {}, share=seconds / statistics.mean(processor)
+                f"{quality}: {part}",
+                Figure(seconds * 1e3, "ms"),
+                {},
+                share=round(seconds / statistics.mean(processor), 4),
             )
         matmul = 2 * MATMUL_SIDE**3 / 1e9 / statistics.median(matmuls)
         share = flop[quality] / took / matmul
         results.add(
-            f"{quality}: rate of a matmul", Figure(share, "share"), {"aim": share / AIM_OF_MATMUL}, gflops=matmul
+            f"{quality}: rate of a matmul",
+            Figure(share, "share"),
+            {"aim": share / AIM_OF_MATMUL},
+            gflops=round(matmul, 1),
         )
 
 
@@ -239,7 +247,9 @@ def measure_traffic(engine: StorybookEngine, results: Results, count: int) -> No
             slowest = quantiles(waited)["p99_ms"]
             ratios = {"p99 of one at a time": alone[kind] / slowest} if kind in alone else {}
             alone.setdefault(kind, slowest)
-            results.add(f"{kind}, {way}", Figure.median(waited), ratios, per_second=count / took, load=LOAD)
+            results.add(
+                f"{kind}, {way}", Figure.median(waited), ratios, per_second=round(count / took, 3), utilisation=LOAD
+            )
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx2
 import pytest
 
-from limner.api.pages import MEDIA_TYPES
+from limner.api.pages import MEDIA_TYPES, Page, render
 from limner.engines.registry import cards
 from limner.records.keys import SCOPES, Keys
 
@@ -92,6 +92,12 @@ async def test_a_page_may_load_nothing_from_elsewhere_and_run_nothing_of_its_own
     assert "http" not in policy
     assert page.headers["x-content-type-options"] == "nosniff"
     assert "llms.txt" in page.text.partition("<article>")[0]
+
+
+def test_a_column_is_aligned_without_a_style_that_the_policy_forbids() -> None:
+    shown, _ = render(Page("guides/x", "X", "# X\n\n| a |\n|---:|\n| 1 |\n"))
+    assert '<td class="text-align-right">1</td>' in shown
+    assert not Links(shown).inline
 
 
 async def test_the_pages_need_no_key(client: httpx2.AsyncClient, keys: Keys) -> None:

@@ -140,6 +140,8 @@ def render(page: Page) -> tuple[str, list[Heading]]:
     if page.calls:
         tokens = _put_into_tabs(tokens, page.calls)
     for token in tokens:
+        if "style" in token.attrs:  # how a column is aligned; the policy of the pages lets in no style, but a class
+            token.attrSet("class", str(token.attrs.pop("style")).replace(":", "-"))
         for child in token.children or ():
             if child.type == "link_open":
                 child.attrSet("href", _web_address(str(child.attrGet("href"))))

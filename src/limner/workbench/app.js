@@ -94,7 +94,10 @@ function createView() {
 
 function show() {
   const name = VIEWS.find((one) => `#${one}` === location.hash) ?? "create";
-  if (views[name].hidden) scrollTo(0, 0);
+  if (views[name].hidden) {
+    scrollTo(0, 0);
+    live.replaceChildren(); // what was said about the view before
+  }
   for (const [own, view] of Object.entries(views)) view.hidden = own !== name;
   for (const own of VIEWS) document.getElementById(`to-${own}`).toggleAttribute("aria-current", own === name);
   document.title = name === "create" ? "Limner" : `${words[name]} – Limner`;

@@ -244,9 +244,9 @@ class State extends EventTarget {
   /** Show these next to each other, and no others. */
   compare(ids) {
     this.chosen = ids.slice(0, MOST_CHOSEN);
-    if (ids.length > MOST_CHOSEN) this.say(words.firstOnly(MOST_CHOSEN));
     this.#keepChosen();
     this.tell("compared");
+    if (ids.length > MOST_CHOSEN) this.say(words.firstOnly(MOST_CHOSEN));
   }
 
   #keepChosen() {
