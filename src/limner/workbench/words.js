@@ -63,9 +63,9 @@ export const words = {
   compareThese: "Compare these", dropFromCompare: "Do not compare", remove: "Delete",
   chosen: (count) => (count > 1 ? `${count} pictures are chosen: see them under Compare.`
     : "Chosen. Press Compare on another picture too."),
-  madeWith: ({ size, quality, seed }, seconds) => [size?.replace("x", " × "), quality,
+  madeWith: ({ size, quality, seed }, seconds) => [size?.replace("x", "×"), quality,
     seed !== undefined && `seed ${seed}`, words.took(seconds)].filter(Boolean).join(" · "),
-  took: (seconds) => `${Math.max(1, Math.round(seconds))} s`,
+  took: (seconds) => `${Math.max(1, Math.round(seconds))}\u00a0s`,
   sureToDelete: (count) => `Delete ${plural(count, "picture", "pictures")}? This cannot be undone.`,
   keep: "Keep", warnings: "Worth knowing", details: "Details", before: "Before", after: "After",
   beforeAfter: "Before and after", previous: "Previous", next: "Next", restored: "The settings are back in the form.",
