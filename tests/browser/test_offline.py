@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 Run = Callable[..., None]
 
@@ -36,10 +36,17 @@ def test_the_history_comes_back_with_the_server(page: Page, process: Any) -> Non
 
 def test_the_history_offers_to_try_again_after_a_failure(page: Page) -> None:
     expect(page.locator("#run")).to_be_visible()
-    failure = {"error": {"message": "The database is away."}}
-    page.route("**/api/ai/queue?*", lambda route: route.fulfill(status=503, json=failure))
+    asked = []
+
+    def fail(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=503, json={"error": {"message": "The database is away."}})
+
+    page.route("**/api/ai/queue?*", fail)
     page.locator("#to-history").click()
     expect(page.locator("history-view .empty")).to_contain_text("The database is away.")
+    page.wait_for_timeout(300)
+    assert len(asked) == 1  # it waits to be told
     page.unroute_all()
     page.locator("history-view").get_by_role("button", name="Try again").click()
     expect(page.locator("history-view .entry").first).to_be_visible()

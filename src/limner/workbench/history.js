@@ -18,6 +18,7 @@ class HistoryView extends Part {
   #ids = [];
   #ended = false;
   #loading = null;
+  #failed = false;
   #picked = new Set();
   #rows = new Map();
 
@@ -71,6 +72,7 @@ class HistoryView extends Part {
     const before = this.#ids.at(-1);
     const asked = api.list({ ...Object.fromEntries(new FormData(this.filters)), limit: PAGE, before });
     this.#loading = asked;
+    this.#failed = false;
     this.#say();
     try {
       const found = await asked;
@@ -82,6 +84,7 @@ class HistoryView extends Part {
     } catch (error) {
       if (this.#loading !== asked) return;
       this.#loading = null;
+      this.#failed = true; // until one asks again
       return this.#say(error);
     }
     this.#say();
@@ -143,7 +146,7 @@ class HistoryView extends Part {
       const after = [...this.#rows].filter(([other]) => other > row).sort(([a], [b]) => a - b)[0]?.[1] ?? null;
       this.space.insertBefore(element, after); // in reading order, for the Tab key
     }
-    if (last >= total - 1 - SPARE_ROWS) this.#more();
+    if (last >= total - 1 - SPARE_ROWS && !this.#failed) this.#more();
   }
 
   #entry(id, at) {
