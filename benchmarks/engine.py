@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 from benchmarks.results import Figure, Results, quantiles, read_arguments
 from limner import wire
 from limner.engines import plan as planner
-from limner.engines import registry
+from limner.engines import registry, storybook
 from limner.engines.engine import Job
 from limner.engines.storybook import AT_ONCE, StorybookEngine
 from limner.model import pixels
@@ -261,7 +261,8 @@ def main() -> None:
     engine = StorybookEngine()
     engine.load()
     if arguments.threads is not None:
-        torch.set_num_threads(arguments.threads)
+        storybook.THREADS = arguments.threads
+    torch.set_num_threads(storybook.THREADS)
     run_here(engine, [make_job("low")], lambda id, i, of: None)
     measure_batches(engine, results, 3 if arguments.quick else 100)
     measure_traffic(engine, results, 10 if arguments.quick else 200)

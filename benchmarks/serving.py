@@ -40,7 +40,7 @@ PROMPTS_OF_MANY = {"tiny": "stripes step-seconds=0.05", "storybook": BODIES["sto
 """Where pictures are queued; without a pause in its steps *tiny* would have nothing to do but wait."""
 CALLS = {"tiny": 200, "storybook": 12}
 QUICK_CALLS = {"tiny": 20, "storybook": 2}
-QUEUED = {"tiny": 80, "storybook": 12}
+QUEUED = {"tiny": 80, "storybook": 80}
 QUICK_QUEUED = {"tiny": 12, "storybook": 5}
 
 
@@ -136,7 +136,7 @@ async def measure_idle(connection: Connection, server: Server, body: dict[str, A
     runs = server.runs()[before:]
     gaps = [later.began - earlier.ended for earlier, later in pairwise(runs)]
     share = sum(gaps) / (runs[-1].ended - runs[0].began)
-    return Figure(share * 100, "%", quantiles(gaps))
+    return Figure(share * 100, "%", quantiles(gaps) if gaps else {})
 
 
 async def measure_status(results: Results, folder: Path | None, rows: int, seconds: float) -> None:

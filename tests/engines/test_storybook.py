@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from limner import wire
 from limner.engines import plan as planner
 from limner.engines import registry
 from limner.engines.engine import Job, Pixels
 from limner.engines.storybook import OPEN_STEPS, PATIENCE, StorybookEngine
-from limner.model import flow, sampler
+from limner.model import flow, sampler, text
 from limner.workers.run import BatchControl, Report, run_here
 
 CARD = registry.resolve("storybook")
@@ -59,6 +60,18 @@ def test_the_same_seed_gives_the_same_bytes_alone_and_in_company(engine: Storybo
     company = draw(engine, make_job("a blue house", name="b", seed=2), make_job("a red ball"))
     assert np.array_equal(alone, company[1])
     assert not np.array_equal(alone, company[0])
+
+
+def test_the_card_says_how_many_words_are_read(engine: StorybookEngine) -> None:
+    assert CARD.max_prompt_words == engine._model.tokenizer.length - text.MARKS
+
+
+def test_what_else_the_process_computes_keeps_its_threads(engine: StorybookEngine) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    draw(engine, make_job("a red ball"))
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)
 
 
 def test_words_and_negative_words_change_the_picture(engine: StorybookEngine) -> None:

@@ -20,9 +20,11 @@ def test_the_transparent_mark_is_a_token_of_its_own() -> None:
 
 
 def test_a_long_prompt_is_cut_and_an_empty_one_is_only_its_start() -> None:
-    tokenizer = Tokenizer.over({"red"}, length=3)
-    assert tokenizer.encode(["red " * 50])[0].tolist() == [2, 4, 4]
-    assert tokenizer.encode([""])[0].tolist() == [2, 0, 0]
+    tokenizer = Tokenizer.over({"red"}, length=4)
+    long, marked = tokenizer.encode(["red " * 50] * 2, transparent=[False, True]).tolist()
+    assert long == [2, 4, 4, 0], "as much is read as of a prompt with both marks"
+    assert marked == [2, 3, 4, 4]
+    assert tokenizer.encode([""])[0].tolist() == [2, 0, 0, 0]
 
 
 def test_a_vocabulary_without_the_special_words_is_a_mistake() -> None:

@@ -7,7 +7,7 @@ import random
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -35,15 +35,6 @@ TINY = dataclasses.replace(
     upsampler=Stage(0.02, 2, 1e-3, 1e-3),
     denoiser=Stage(0.15, 16, 2e-3, 6e-3),
 )
-
-
-@pytest.fixture(autouse=True)
-def alone() -> Iterator[None]:
-    """One thread: two that share their cores with other tests wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def draw(file: Path, number: int, size: tuple[int, int] = (150, 140), ground: str = "white") -> str:

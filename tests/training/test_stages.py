@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,15 +29,6 @@ BLINK = dataclasses.replace(
     denoiser=Stage(0.02, 4, 1e-3, 1e-3),
 )
 WORLD = World(BLINK.shapes, BLINK.edits, processes=2)
-
-
-@pytest.fixture(autouse=True)
-def alone() -> Iterator[None]:
-    """One thread: two that share their cores with other tests wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def test_the_tiny_recipe_makes_a_checkpoint_that_draws_and_learns_on(tmp_path: Path) -> None:

@@ -136,8 +136,9 @@ async def _submit(request: Request, body: ImageBody) -> list[Generation]:
             return earlier
     card = resolve(body.model)
     sources = body.input_image or []
-    unseen = body.to_request(namespace, [UNSEEN for _ in sources], None if body.mask is None else UNSEEN)
-    plan(unseen, card, 0)
+    if sources or body.mask is not None:
+        unseen = body.to_request(namespace, [UNSEEN for _ in sources], None if body.mask is None else UNSEEN)
+        plan(unseen, card, 0)
     take = partial(services.files.take_input, namespace=namespace, host=request.headers["host"])
     inputs = [
         await take(source, field="input_image" if len(sources) == 1 else f"input_image[{i}]")

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from limner.cli.train import require_painter
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -30,10 +32,7 @@ def register(app: typer.Typer) -> None:
         ] = None,
     ) -> None:
         """Score a storybook checkpoint: does it do what it is told? Stopped and started again, it goes on."""
-        try:
-            import resvg_py  # noqa: F401
-        except ImportError as cause:
-            raise typer.BadParameter("this needs the extra `train`: pip install 'limner[train]'") from cause
+        require_painter()
         from limner.engines import registry
         from limner.engines.storybook import WEIGHTS
         from limner.errors import InvalidRequest

@@ -53,6 +53,7 @@ def register(app: typer.Typer) -> None:
         if output.suffix != ".safetensors":
             raise InvalidRequest(f"--output must end in .safetensors, not {output.name}", field="output")
         terminal.paths_of(output, 1)
+        from limner.engines import registry
         from limner.training import evaluate, recipe, stages
         from limner.training.device import find_device
         from limner.training.folder import Folder
@@ -69,14 +70,15 @@ def register(app: typer.Typer) -> None:
             model = stages.train(stages.Run(chosen, source, folder, found, watch), start)
         stages.export(model, output)
         sheets = output.with_suffix(".png")
-        evaluate.write_sheets(model, sheets, evaluate.Draft(20, 2.0), prompts=source.prompts)
+        best = registry.cards()["storybook"].presets["high"]
+        evaluate.write_sheets(model, sheets, evaluate.Draft(best.steps, best.guidance), prompts=source.prompts)
         print(f"{output}, its card {output.with_suffix('.json')} and its sheets {sheets}")
 
 
 def require_painter() -> None:
     """Wrong usage where the world cannot be drawn."""
     if importlib.util.find_spec("resvg_py") is None:
-        raise typer.BadParameter("training needs the extra `train`: pip install 'limner[train]'")
+        raise typer.BadParameter("this needs the extra `train`: pip install 'limner[train]'")
 
 
 @contextmanager

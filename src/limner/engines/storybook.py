@@ -5,6 +5,7 @@ and the same seed would not give the same bytes in every company.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +18,13 @@ from limner.engines.plan import preview_steps
 from limner.errors import EngineFailed
 from limner.model import checkpoint, edit, flow, pixels, sampler
 from limner.model.autoencoder import FACTOR as LATENT_FACTOR
-from limner.model.text import split_words
 from limner.model.upsampler import FACTOR as LARGE_FACTOR
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "storybook.safetensors"
 PIXELS_PER_LATENT = LATENT_FACTOR * LARGE_FACTOR
+THREADS = 1
+"""Tensors are so small here that a second thread mostly waits for the first; if another program has its core, that
+takes many times longer than the work. A second worker is the use for a second core."""
 AT_ONCE = 4
 """Most pictures under way."""
 OPEN_STEPS = 200
@@ -48,9 +51,6 @@ class StorybookEngine:
 
     def load(self) -> None:
         """Read the weights."""
-        # Tensors are so small here that a second thread mostly waits for the first; if another program has its core,
-        # that takes many times longer than the work. A second worker is the use for a second core.
-        torch.set_num_threads(1)
         try:
             self._model = checkpoint.load(WEIGHTS)
         except (OSError, ValueError) as error:
@@ -59,6 +59,10 @@ class StorybookEngine:
 
     def run(self, first: list[Job], control: Control) -> None:
         """Make the pictures, the one due first a step at a time; newcomers join and cancelled ones leave in between."""
+        with _few_threads():
+            self._run(first, control)
+
+    def _run(self, first: list[Job], control: Control) -> None:
         batch_key, taken = first[0].plan.batch_key, 0
         arrived, open = first, list[Picture]()
         while arrived or open:
@@ -96,8 +100,7 @@ class StorybookEngine:
     def _steps(self, job: Job, references: list[torch.Tensor]) -> Iterator[sampler.Step]:
         plan, model = job.plan, self._model
         transparent = plan.background == "transparent"
-        read = [split_words(text)[: self.card.max_prompt_words] for text in (plan.prompt, plan.negative_prompt)]
-        ids = model.tokenizer.encode([" ".join(words) for words in read], transparent=[transparent, False])
+        ids = model.tokenizer.encode([plan.prompt, plan.negative_prompt], transparent=[transparent, False])
         text, present = model.text(ids)
         noise = self._noise(job)
         # With a mask of low fidelity the words alone say what is drawn in the hole.
@@ -121,6 +124,17 @@ class StorybookEngine:
     def _paint(self, latent: torch.Tensor) -> torch.Tensor:
         large: torch.Tensor = self._model.upsampler(self._model.autoencoder.decode(latent))
         return large
+
+
+@contextmanager
+def _few_threads() -> Iterator[None]:
+    """Compute on `THREADS`, and leave what else this process computes with those it had."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(THREADS)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _lay_out(model: nn.Module) -> None:

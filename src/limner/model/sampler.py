@@ -46,10 +46,12 @@ def guide(
     """
 
     wish = denoiser.read(text[:1], present[:1], references)
+    if guidance == 1:
+        return lambda x_t, t: denoiser.denoise(x_t, t, wish)
     both = denoiser.read(text, present, [latent.repeat(2, 1, 1, 1) for latent in references])
 
     def velocity(x_t: Tensor, t: Tensor) -> Tensor:
-        if guidance == 1 or not GUIDED[0] <= float(t[0]) <= GUIDED[1]:
+        if not GUIDED[0] <= float(t[0]) <= GUIDED[1]:
             return denoiser.denoise(x_t, t, wish)
         wanted, unwanted = denoiser.denoise(x_t.repeat(2, 1, 1, 1), t.repeat(2), both).chunk(2)
         guided: Tensor = unwanted + guidance * (wanted - unwanted)

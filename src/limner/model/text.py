@@ -16,6 +16,8 @@ from limner.model.network import Attention
 
 PAD, UNKNOWN, START, TRANSPARENT = "<pad>", "<unknown>", "<start>", "<transparent>"
 SPECIAL = (PAD, UNKNOWN, START, TRANSPARENT)
+MARKS = 2
+"""Room that every prompt leaves for the special words before it, so that as much is read of one with both."""
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|[0-9]+")
 
 
@@ -44,7 +46,7 @@ class Tokenizer:
         ids = torch.zeros(len(prompts), self.length, dtype=torch.int64)
         for row, prompt in enumerate(prompts):
             marks = [START, TRANSPARENT] if transparent and transparent[row] else [START]
-            words = (marks + split_words(prompt))[: self.length]
+            words = marks + split_words(prompt)[: self.length - MARKS]
             ids[row, : len(words)] = torch.tensor([self._ids.get(word, self._ids[UNKNOWN]) for word in words])
         return ids
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from limner.errors import InvalidRequest
-from limner.model.text import split_words
+from limner.model.text import MARKS, split_words
 from limner.training import data
 from limner.training.captioned import Picture, fit, fit_shard, read_folder, wrong
 from limner.training.data import SHARD, Shape, Shard
@@ -25,8 +25,6 @@ from limner.training.world.scene import Scene
 LEAST_SEEN = 2
 """A word that is seen less often is an unknown one: nothing could be learned about it alone."""
 PROMPTS = 10
-MARKS = 2
-"""Tokens before the words of a caption."""
 CLEAR, CLEAR_SHARE = 128, 0.01
 """A picture more than this share of which has an alpha below this has a transparent background."""
 

@@ -119,7 +119,8 @@ def install(client: Client) -> list[str]:
         folder.mkdir()
         run("npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--silent", *client.packages)
         (folder / "ready").touch()
-    shutil.copy(script, folder)  # Node looks for packages above the script
+    for copied in (script, HERE / "cases.mjs"):
+        shutil.copy(copied, folder)  # Node looks for packages above the script
     return [str(folder / "node_modules" / ".bin" / "node"), str(folder / script.name)]
 
 

@@ -2,6 +2,7 @@
 import { generateImage } from "ai";
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import { runAll } from "./cases.mjs";
 
 const baseURL = process.argv[2] + "/v1";
 
@@ -39,12 +40,4 @@ const cases = {
   },
 };
 
-for (const [name, run] of Object.entries(cases)) {
-  let why = "";
-  try {
-    await run();
-  } catch (error) {
-    why = String(error).slice(0, 500);
-  }
-  console.log(JSON.stringify({ case: name, why }));
-}
+await runAll(cases);

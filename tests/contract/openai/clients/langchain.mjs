@@ -1,5 +1,6 @@
 // Cases for LangChain's tool for pictures, which always sends style, quality and response_format; a line of JSON each.
 import { DallEAPIWrapper } from "@langchain/openai";
+import { runAll } from "./cases.mjs";
 
 const how = { apiKey: "x", model: "tiny", size: "1024x1024", baseUrl: process.argv[2] + "/v1", maxRetries: 0 };
 
@@ -22,12 +23,4 @@ const cases = {
   },
 };
 
-for (const [name, run] of Object.entries(cases)) {
-  let why = "";
-  try {
-    await run();
-  } catch (error) {
-    why = String(error).slice(0, 500);
-  }
-  console.log(JSON.stringify({ case: name, why }));
-}
+await runAll(cases);

@@ -3,6 +3,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import OpenAI, { toFile } from "openai";
+import { runAll } from "./cases.mjs";
 
 const base = process.argv[2] + "/v1";
 const client = new OpenAI({ baseURL: base, apiKey: "x", maxRetries: 0, timeout: 60_000 });
@@ -85,12 +86,4 @@ const cases = {
   },
 };
 
-for (const [name, run] of Object.entries(cases)) {
-  let why = "";
-  try {
-    await run();
-  } catch (error) {
-    why = String(error).slice(0, 500);
-  }
-  console.log(JSON.stringify({ case: name, why }));
-}
+await runAll(cases);
