@@ -6,12 +6,13 @@ import { h, Part } from "./dom.js";
 import { state } from "./state.js";
 import { words } from "./words.js";
 
-const PAGE = 200;
+const PAGE = 100;
 const CARD_WIDTH = 190;
 const BAR_HEIGHT = 70;
 const PADDING = 4;
 const GAP = 16;
 const SPARE_ROWS = 2;
+const ROWS_AT_ONCE = 2; // more are drawn in the next frame, so that scrolling goes on
 const TYPING_MS = 250;
 
 class HistoryView extends Part {
@@ -132,10 +133,14 @@ class HistoryView extends Part {
         this.#rows.delete(row);
       }
     }
-    for (let row = first; row <= last; row += 1) {
+    const seen = Math.floor(this.scroller.scrollTop / height); // spare rows above come last
+    const rows = Array.from({ length: last - first + 1 }, (_, i) => first + i).sort((a, b) => (a < seen) - (b < seen));
+    let room = ROWS_AT_ONCE;
+    for (const row of rows) {
       const ids = this.#ids.slice(row * columns, (row + 1) * columns);
       const drawn = this.#rows.get(row);
       if (drawn?.dataset.ids === ids.join()) continue;
+      if (!room--) return void requestAnimationFrame(() => this.#draw());
       drawn?.remove();
       const element = h("div", { class: "line", role: "presentation", "data-ids": ids.join() },
         ids.map((id, i) => this.#entry(id, row * columns + i)));
