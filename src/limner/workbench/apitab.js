@@ -17,8 +17,7 @@ class ApiTab extends Part {
     this.copy = h("button", { type: "button", class: "copy", onclick: () => this.#copy() }, words.copy);
     this.ways = switchOf(words.way, "call-way", Object.entries(words.ways), this.#how,
       (how) => this.#choose(this.#language, how));
-    this.replaceChildren(
-      h("div", { class: "row wrap" },
+    this.replaceChildren(h("div", { class: "row wrap" },
         switchOf(words.language, "call-language", Object.entries(LANGUAGES), this.#language,
           (name) => this.#choose(name, this.#how)),
         this.ways),

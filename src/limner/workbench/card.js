@@ -41,7 +41,7 @@ class GenerationCard extends Part {
   }
 
   start() {
-    this.on(state, "generation", (event) => event.detail === this.gid && this.draw());
+    this.on(state, this.gid, () => this.draw());
     this.on(state, "chosen", () => this.draw());
     this.draw();
   }
@@ -71,9 +71,9 @@ class GenerationCard extends Part {
     if (generation.result_url) {
       const src = this.small ? api.thumbnailUrl(this.gid) : api.lasting(generation.result_url);
       const unfinished = generation.preview && h("img", { src: generation.preview, alt: "", class: "partial" });
-      const image = h("img", { src, alt: generation.prompt, decoding: "async", width, height,
+      const image = h("img", { src, alt: generation.prompt, width, height, decoding: "async",
         onload: () => { unfinished?.remove(); generation.preview = null; frame.classList.add("there"); },
-        onerror: () => frame.replaceChildren(h("p", { class: "why" }, words.gone)) });
+        loading: this.small && "lazy", onerror: () => frame.replaceChildren(h("p", { class: "why" }, words.gone)) });
       if (unfinished) frame.append(unfinished);
       frame.append(h("a", { class: "picture", "aria-label": `${words.open}: ${generation.prompt}`,
         href: api.lasting(generation.result_url), onclick: (event) => {

@@ -33,11 +33,9 @@ class CompareView extends Part {
     const view = this.querySelector("picture-view") ?? h("picture-view");
     const held = document.activeElement?.value ?? document.activeElement?.getAttribute?.("aria-label");
     const within = this.contains(document.activeElement);
-    fill(this,
-      h("div", { class: "row wrap" },
+    fill(this, h("div", { class: "row wrap" },
         switchOf(words.compare, "compare-mode", [["side", words.side], ["slider", words.slider],
-          ["difference", words.difference]],
-          this.#mode, (mode) => { this.#mode = mode; this.draw(); }),
+          ["difference", words.difference]], this.#mode, (mode) => { this.#mode = mode; this.draw(); }),
         two && chosen.length > 2 && this.#pair.map((at, i) => this.#choice(i, at, chosen)),
         h("button", { type: "button", class: "quiet",
           onclick: () => [...state.chosen].forEach((id) => state.choose(id, false)) }, words.dropAll)),
@@ -83,12 +81,10 @@ class CompareView extends Part {
           this.draw();
         } }), words.onlyDifferences)),
       shown.length === 0 ? h("p", { class: "hint" }, words.same) : h("div",
-        { class: "sideways", tabindex: 0, role: "group",
-        "aria-label": words.parameters }, h("table", {},
+        { class: "sideways", tabindex: 0, role: "group", "aria-label": words.parameters }, h("table", {},
         h("thead", {}, h("tr", {}, h("td"), chosen.map((_, i) => h("th", { scope: "col" }, letter(i))))),
         h("tbody", {}, shown.map((name) => h("tr", { class: different.includes(name) ? "differs" : "" },
-          h("th", { scope: "row" }, label(name)),
-          all.map((one) => h("td", {}, one.get(name) ?? "–"))))))));
+          h("th", { scope: "row" }, label(name)), all.map((one) => h("td", {}, one.get(name) ?? "–"))))))));
   }
 }
 

@@ -33,8 +33,7 @@ function control(name, property, value, change) {
   if (property.type === "integer" || property.type === "number") {
     const step = property.type === "integer" ? 1 : "any";
     return [h("input", { ...about, type: "number", inputmode: "numeric", min: property.minimum, max: property.maximum,
-      step,
-      placeholder: words.notSet, ".value": shown,
+      step, placeholder: words.notSet, ".value": shown,
       oninput: (event) => change(event.target.value === "" ? null : Number(event.target.value)) }), false];
   }
   const long = property.renderType === "textarea";

@@ -9,10 +9,10 @@ import { words } from "./words.js";
 const PAGE = 100;
 const CARD_WIDTH = 190;
 const BAR_HEIGHT = 70;
-const PADDING = 4;
 const GAP = 16;
 const SPARE_ROWS = 2;
-const ROWS_AT_ONCE = 2; // more are drawn in the next frame, so that scrolling goes on
+const DRAW_MS = 2; // then the next line waits for the next frame, so that scrolling goes on
+const REST_MS = 100; // a line that scrolls past sooner has neither pictures nor buttons
 const TYPING_MS = 250;
 
 class HistoryView extends Part {
@@ -22,10 +22,16 @@ class HistoryView extends Part {
   #failed = false;
   #picked = new Set();
   #rows = new Map();
+  /** Where the scroller stands and how large it is, as it told; asking it would lay out the page at once. */
+  #at = { top: 0, width: 0, height: 0, moved: -REST_MS };
+  #frame = 0;
 
   start() {
     this.space = h("div", { class: "space", role: "list", "aria-label": words.historyList });
-    this.scroller = h("div", { class: "scroller", tabindex: -1, onscroll: () => this.#draw() }, this.space);
+    this.scroller = h("div", { class: "scroller", tabindex: -1, onscroll: () => {
+      Object.assign(this.#at, { top: this.scroller.scrollTop, moved: performance.now() });
+      this.#plan();
+    } }, this.space);
     this.message = h("div", { class: "empty", role: "status" });
     this.picked = h("div", { class: "row picked", hidden: true });
     this.filters = h("form", { class: "filters row wrap", onsubmit: (event) => event.preventDefault(), oninput: () => {
@@ -48,14 +54,17 @@ class HistoryView extends Part {
       this.#drawPicked();
       this.#redraw();
     });
-    const resize = new ResizeObserver(() => this.#redraw());
+    const resize = new ResizeObserver(([{ contentRect: { width, height } }]) => {
+      Object.assign(this.#at, { width, height, top: this.scroller.scrollTop });
+      this.#redraw();
+    });
     resize.observe(this.scroller);
     this.gone.signal.addEventListener("abort", () => resize.disconnect());
   }
 
   /** Show what is new; who has scrolled down is left there. */
   open() {
-    if (!this.#ids.length || this.scroller.scrollTop === 0) this.reload();
+    if (!this.#ids.length || this.#at.top === 0) this.reload();
   }
 
   async reload() {
@@ -89,7 +98,7 @@ class HistoryView extends Part {
       return this.#say(error);
     }
     this.#say();
-    this.#draw();
+    this.#plan();
   }
 
   #say(error = null) {
@@ -112,41 +121,46 @@ class HistoryView extends Part {
   #redraw() {
     this.#rows.clear();
     this.space.replaceChildren();
-    this.#draw();
+    this.#plan();
+  }
+
+  /** Draw in the next frame. */
+  #plan() {
+    this.#frame ||= requestAnimationFrame(() => this.#draw());
   }
 
   #draw() {
-    const width = this.scroller.clientWidth - PADDING;
+    this.#frame = 0;
+    const began = performance.now();
+    const { top, width, height: seen } = this.#at;
     if (width <= 0) return;
     const columns = Math.max(2, Math.floor((width + GAP) / (CARD_WIDTH + GAP)));
     const side = (width - GAP * (columns - 1)) / columns;
     const height = side + BAR_HEIGHT + GAP;
     const total = Math.ceil(this.#ids.length / columns);
-    const first = Math.max(0, Math.floor(this.scroller.scrollTop / height) - SPARE_ROWS);
-    const end = this.scroller.scrollTop + this.scroller.clientHeight;
-    const last = Math.min(total - 1, Math.floor(end / height) + SPARE_ROWS);
+    const at = Math.floor(top / height);
+    const first = Math.max(0, at - SPARE_ROWS);
+    const last = Math.min(total - 1, Math.floor((top + seen) / height) + SPARE_ROWS);
     this.space.style.height = `${total * height}px`;
     for (const [row, element] of this.#rows) {
-      const held = element.contains(document.activeElement);
-      if ((row < first || row > last) && !held) {
-        element.remove();
-        this.#rows.delete(row);
-      }
+      if ((row >= first && row <= last) || element.contains(document.activeElement)) continue;
+      element.remove();
+      this.#rows.delete(row);
     }
-    const seen = Math.floor(this.scroller.scrollTop / height); // spare rows above come last
-    const rows = Array.from({ length: last - first + 1 }, (_, i) => first + i).sort((a, b) => (a < seen) - (b < seen));
-    let room = ROWS_AT_ONCE;
-    for (const row of rows) {
+    const rows = Array.from({ length: last - first + 1 }, (_, i) => first + i).sort((a, b) => (a < at) - (b < at));
+    for (const row of rows) { // those above come last
       const ids = this.#ids.slice(row * columns, (row + 1) * columns);
       const drawn = this.#rows.get(row);
       if (drawn?.dataset.ids === ids.join()) continue;
-      if (!room--) return void requestAnimationFrame(() => this.#draw());
+      if (performance.now() - began > DRAW_MS) return this.#plan();
       drawn?.remove();
       const element = h("div", { class: "line", role: "presentation", "data-ids": ids.join() },
         ids.map((id, i) => this.#entry(id, row * columns + i)));
       element.style.transform = `translateY(${row * height}px)`;
       element.style.gridTemplateColumns = `repeat(${columns}, ${side}px)`;
       element.style.setProperty("--side", `${side}px`);
+      element.classList.toggle("passing", began - this.#at.moved < REST_MS);
+      setTimeout(() => element.classList.remove("passing"), REST_MS);
       this.#rows.set(row, element);
       const after = [...this.#rows].filter(([other]) => other > row).sort(([a], [b]) => a - b)[0]?.[1] ?? null;
       this.space.insertBefore(element, after); // in reading order, for the Tab key

@@ -162,6 +162,7 @@ class State extends EventTarget {
     if (known && !isLive(known) && isLive(generation)) return; // an answer that was overtaken by an event
     this.generations.set(generation.generation_id, { preview: known?.preview, since: known?.since, ...generation });
     this.tell("generation", generation.generation_id);
+    this.tell(generation.generation_id); // to its own cards alone: a hundred are read at a time
   }
 
   #patch(id, parts) {

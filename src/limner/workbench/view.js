@@ -7,8 +7,7 @@ import { words } from "./words.js";
 const STEP = 1.25;
 const MOST = 16;
 const KEYS = { "+": [STEP, 0, 0], "=": [STEP, 0, 0], "-": [1 / STEP, 0, 0], ArrowLeft: [1, 40, 0],
-  ArrowRight: [1, -40, 0],
-  ArrowUp: [1, 0, 40], ArrowDown: [1, 0, -40] };
+  ArrowRight: [1, -40, 0], ArrowUp: [1, 0, 40], ArrowDown: [1, 0, -40] };
 const THRESHOLD = 8;
 
 class PictureView extends Part {
