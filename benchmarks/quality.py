@@ -24,7 +24,7 @@ from limner.model import checkpoint, pixels
 from limner.training import data, evaluate, judge, quality, score
 from limner.training.ledger import Ledger
 from limner.training.world import captions, render, sheet
-from limner.training.world.scene import NO_PLACE, Scene
+from limner.training.world.scene import NO_PLACE, RING, Scene
 
 AIM = 0.8
 AIM_FOLLOWED = 0.75
@@ -39,7 +39,7 @@ FIRST_SEED = 85_000_000
 NEAREST_SEED, NEAREST_AMONG, NEAREST_SHOWN = 0, 6_000, 3
 ELSEWHERE = {"FLUX.1-dev": 0.66, "SD3.5 Large": 0.71, "Qwen-Image": 0.87, "GPT Image 1 (high)": 0.84}
 """Overall GenEval scores as Wu et al. 2025, Qwen-Image Technical Report, https://arxiv.org/abs/2508.02324, gives them.
-Their tasks ask for photographs of the open world; ours for twelve things in a world drawn by rules."""
+Their tasks ask for photographs of the open world; ours for twenty things in a world drawn by rules."""
 
 
 def see(seer: judge.Judge, pictures: list[NDArray[np.uint8]]) -> Tensor:
@@ -127,9 +127,10 @@ def measure(arguments: argparse.Namespace, results: Results) -> None:
         sheets = None if arguments.sheets is None else arguments.sheets / name
         evaluation = score.Evaluation(model, seer, known, sheets)
         per_task, per_edit = (2, 1) if arguments.quick else (PER_TASK[name], PER_EDIT if name == "medium" else 0)
-        for task, found in evaluation.tasks(per_task, draft).items():
-            aim = {"aim": found / AIM} if task == "overall" or task in quality.GENEVAL else {}
-            results.add(f"{name}: {task}", Figure(found, "share"), aim, prompts=per_task)
+        for ring in range(1, RING + 1):
+            for task, found in evaluation.tasks(per_task, draft, ring).items():
+                aim = {"aim": found / AIM} if task in ("overall", *quality.GENEVAL) else {}
+                results.add(f"{name}: {task}, ring {ring}", Figure(found, "share"), aim, prompts=per_task)
         for fidelity, kinds in evaluation.edits(per_edit, draft).items():
             for kind, told in kinds.items():
                 add_edit(results, f"{name}: {kind}, {fidelity} fidelity", told, per_edit)

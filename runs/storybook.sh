@@ -13,7 +13,7 @@ mkdir -p .train
 ./run world preview --output .train/scenes.png
 ./run world preview --edits --output .train/edits.png
 
-# drawing      5 minutes   46,000 pictures and 19,000 edits, by two processes
+# drawing     10 minutes   46,000 pictures and 21,000 edits, by two processes
 # encoder      seconds     principal components; then a minute for the latents of all pictures
 # decoder     10 minutes   about 20,000 pictures
 # upsampler    6 minutes   about 4,000 crops

@@ -3,10 +3,12 @@
 import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from limner.training.world.captions import WORD, tables, words
-from limner.training.world.edits import EDITS, Edit, draw_edit, instruct, word_edit
+from limner.training.world.edits import EDITS, FILLED, Edit, draw_edit, fill, hole, instruct, word_edit
+from limner.training.world.render import render
 from limner.training.world.scene import Scene, is_held_out
 
 
@@ -40,7 +42,7 @@ def test_an_edit_of_a_subject_leaves_the_surroundings_and_the_others(kind: str) 
         assert len(new) == (kind != "remove")
 
 
-@pytest.mark.parametrize("kind", ["weather", "time", "place", "background"])
+@pytest.mark.parametrize("kind", ["weather", "time", "place", "style", "light", "background"])
 def test_an_edit_of_the_surroundings_leaves_the_subjects(kind: str) -> None:
     for edit in drawn(kind):
         assert edit.before.subjects == edit.after.subjects
@@ -63,3 +65,15 @@ def test_an_instruction_says_what_the_result_has() -> None:
         told = instruct(edit, rng).lower()
         phrases = [*tables()["times"][edit.after.time], *tables()["time_nouns"][edit.after.time]]
         assert any(phrase in told for phrase in phrases), told
+
+
+@pytest.mark.parametrize("kind", FILLED)
+def test_the_hole_of_an_edit_covers_all_that_it_changes(kind: str) -> None:
+    rng = random.Random(6)
+    for edit in drawn(kind)[:20]:
+        before, after = (render(replace(scene, style="flat"), 128, 128) for scene in (edit.before, edit.after))
+        changed = (np.abs(before.astype(int) - after).max(axis=-1) > 40).reshape(8, 16, 8, 16).any(axis=(1, 3))
+        cells = hole(edit, 8, 8)
+        assert (cells | ~changed).all(), edit
+        assert (hole(edit, 8, 8, 8.0) | ~cells).all()
+        assert set(WORD.findall(fill(edit, rng).lower())) <= words()

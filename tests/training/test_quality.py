@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from limner.training import quality
-from limner.training.judge import Judge, Reading
+from limner.training.judge import SCENE_ANSWERS, Judge, Reading
 from limner.training.quality import Question
 from limner.training.world.captions import WORD, words
+from limner.training.world.scene import RING
 
 SEEN = Reading(
     {"place": "road", "time": "day", "weather": "snow"},
@@ -22,10 +23,10 @@ SEEN = Reading(
 
 @pytest.mark.parametrize("task", quality.TASKS)
 def test_prompts_are_of_the_world_and_ask_for_something(task: str) -> None:
-    rng = random.Random(3)
-    known = words() | {"long", "him", "his"}
+    asker = quality.Asker(random.Random(3), RING)
+    known = words()
     for _ in range(50):
-        question = quality.TASKS[task](rng)
+        question = quality.TASKS[task](asker)
         assert question.subjects or question.scene
         assert task == "the example" or set(WORD.findall(question.prompt.lower())) <= known, question.prompt
 
@@ -58,4 +59,4 @@ def test_a_score_is_a_share_and_the_overall_one_the_mean_of_the_tasks_of_geneval
 def test_the_judge_starts_with_one_answer_for_each_question() -> None:
     judge = Judge().eval()
     reading = judge.read(torch.zeros(2, 4, 128, 128))[0]
-    assert set(reading.scene) == {"place", "time", "weather", "count"}
+    assert set(reading.scene) == set(SCENE_ANSWERS)

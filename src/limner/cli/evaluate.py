@@ -39,6 +39,7 @@ def register(app: typer.Typer) -> None:
         from limner.model.checkpoint import load
         from limner.training import evaluate as evaluation
         from limner.training import judge, score
+        from limner.training.world.scene import RING
 
         presets = registry.cards()["storybook"].presets
         if quality not in presets:
@@ -53,7 +54,7 @@ def register(app: typer.Typer) -> None:
         scored = score.Evaluation(model, seer, folder / f"{score.digest(path)}-{quality}.jsonl", sheets)
         told = {
             "quality": quality,
-            "scores": scored.tasks(per_task, draft),
+            "scores": {f"ring {ring}": scored.tasks(per_task, draft, ring) for ring in range(1, RING + 1)},
             "edits": scored.edits(per_edit, draft),
             "judge": judge.accuracy(seer, folder, judge.HELD_OUT),
         }

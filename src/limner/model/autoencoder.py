@@ -81,6 +81,10 @@ class Autoencoder(nn.Module):
         patches = F.pixel_unshuffle(picture, FACTOR) - self.mean.view(1, -1, 1, 1)
         return F.conv2d(patches, (self.basis / self.scale[:, None])[:, :, None, None])
 
+    def encode_nothing(self) -> Float[Tensor, "1 c 1 1"]:
+        """The latent of a patch that is wholly see-through."""
+        return self.encode(-torch.ones(1, 4, FACTOR, FACTOR, device=self.mean.device))
+
     def decode(self, latent: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 4 H W"]:
         """Latents to premultiplied floats, about in [-1, 1]."""
         patches = F.conv2d(latent, (self.basis * self.scale[:, None]).T[:, :, None, None], self.mean)

@@ -34,6 +34,13 @@ def open_places(mask: UInt8[Tensor, "1 1 H W"], noise: Float[Tensor, "1 c h w"])
     return F.adaptive_max_pool2d(editable, (rows, columns)) > 0
 
 
+def erase(
+    autoencoder: Autoencoder, latent: Float[Tensor, "b c h w"], places: Bool[Tensor, "b 1 h w"]
+) -> Float[Tensor, "b c h w"]:
+    """The latents of the input with holes in it: nothing at those places."""
+    return torch.where(places, autoencoder.encode_nothing(), latent)
+
+
 def hold(
     velocity: Velocity,
     latent: Float[Tensor, "1 c h w"],

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from limner.model.autoencoder import FACTOR
 from limner.training.progress import Progress, Watch
 from limner.training.world import captions, edits, pairs, render, scene
 
@@ -30,6 +31,10 @@ EDIT, COMBINE = "edit", "combine"
 FIRST_EDIT = {EDIT: 50_000_000, COMBINE: 60_000_000}
 """Names of the shards of edits with one input and with two, and the seed of the first of each."""
 SEEDS_A_SHAPE = 10_000_000
+
+HOLE_CELLS = (EDIT_SIDE // FACTOR, EDIT_SIDE // FACTOR)
+HOLE_MARGINS = (0.0, 0.0, 8.0)
+"""Units around what an edit changes that its hole has too; people paint masks closely or widely."""
 
 UNKNOWN_SHARE = 0.02
 """Share of caption words replaced by one that the tokenizer does not know, so that `<unknown>` is learned too."""
@@ -73,6 +78,8 @@ def word_caption(seed: int, rng: random.Random) -> tuple[str, bool]:
             time=rng.choice(scene.TIMES),
             weather=rng.choice(scene.WEATHERS),
             subjects=shown.subjects,
+            style=shown.style,
+            light=shown.light,
         )
         if not scene.is_held_out(told):
             return blur(captions.caption(told, rng), rng), True
@@ -88,6 +95,15 @@ def word_edit(seed: int, rng: random.Random) -> tuple[str, bool]:
     """A fresh wording of edit `seed`, and whether the result has a transparent background."""
     edit = edit_of(seed)
     return blur(edits.word_edit(edit, rng), rng), edit.after.place == scene.NO_PLACE
+
+
+def fill_edit(seed: int, rng: random.Random) -> tuple[str, NDArray[np.bool_]] | None:
+    """Edit `seed` as the filling of a hole: words for it, and the hole in cells of a latent; None if it cannot be."""
+    edit = edit_of(seed)
+    if edit.kind not in edits.FILLED:
+        return None
+    cells = edits.hole(edit, *HOLE_CELLS, rng.choice(HOLE_MARGINS))
+    return blur(edits.fill(edit, rng), rng), cells
 
 
 def blur(text: str, rng: random.Random) -> str:

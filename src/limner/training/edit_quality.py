@@ -17,18 +17,28 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from limner.model import pixels
+from limner.model.autoencoder import FACTOR
 from limner.model.checkpoint import Storybook
 from limner.training import evaluate
 from limner.training.judge import Judge, Reading
 from limner.training.world import render, sheet
-from limner.training.world.edits import EDITS, Edit, draw_edit, instruct
+from limner.training.world.edits import EDITS, FILLED, Edit, draw_edit, fill, hole, instruct
 from limner.training.world.scene import NO_PLACE, Subject
 
 SIDE = 128
+CELLS = SIDE // FACTOR
+FILL = "fill"
+KINDS = (*EDITS, FILL)
+"""Kinds of edit, and the filling of a hole with what an edit of a subject brings."""
+PAPERS = ((1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (1.0, 0.0, 0.0))
+"""White, black and red: what cut-outs are laid on."""
+EDGE = 2
 FIRST_SEED = 80_000_000
 """Edits from here on are never trained on."""
 MARGIN = 9
 """Pixels around what the true edit changes that are not asked to stay: shadows and outlines are soft."""
+LIGHTING = ("time", "light", "combine", "background")
+"""Kinds of edit that change the light."""
 LEAST_OUTSIDE = 0.15
 """Share of a picture that must stay for its preservation to be measured."""
 
@@ -45,26 +55,40 @@ class EditAnswer:
     psnr: float
     ssim: float
     alpha_error: float
+    halo: float
     light_kept: bool
 
 
 def ask(
-    model: Storybook, judge: Judge, per_kind: int, draft: evaluate.Draft, kinds: tuple[str, ...] = tuple(EDITS)
+    model: Storybook, judge: Judge, per_kind: int, draft: evaluate.Draft, kinds: tuple[str, ...] = KINDS
 ) -> list[EditAnswer]:
     """The answers to `per_kind` edits of each kind; the same edits, words and seeds always."""
     answers = []
     for kind in kinds:
         for number in range(per_kind):
             rng = random.Random(f"{kind}{FIRST_SEED + number}")
-            edit = draw_edit(rng, kind)
-            answers.append(_answer(model, judge, edit, instruct(edit, rng), number, draft))
+            if kind == FILL:
+                edit = draw_edit(rng, rng.choice(FILLED))
+                prompt, cells = fill(edit, rng), hole(edit, CELLS, CELLS)
+            else:
+                edit = draw_edit(rng, kind)
+                prompt, cells = instruct(edit, rng), None
+            answers.append(_answer(model, judge, edit, prompt, cells, number, draft))
     return answers
 
 
-def _answer(model: Storybook, judge: Judge, edit: Edit, prompt: str, seed: int, draft: evaluate.Draft) -> EditAnswer:
+def _answer(
+    model: Storybook,
+    judge: Judge,
+    edit: Edit,
+    prompt: str,
+    cells: NDArray[np.bool_] | None,
+    seed: int,
+    draft: evaluate.Draft,
+) -> EditAnswer:
     *inputs, truth = (render.render(scene, SIDE, SIDE) for scene in (*edit.inputs, edit.after))
     bare = edit.after.place == NO_PLACE
-    made = evaluate.draw_base(model, prompt, seed, draft, inputs=inputs, transparent=bare)
+    made = evaluate.draw_base(model, prompt, seed, draft, inputs=inputs, transparent=bare, hole=cells)
     (seen,) = judge.read(pixels.to_floats(pixels.from_array(made)))
     psnr, ssim = preservation(inputs[0], made, truth) if edit.second is None else (float("nan"), float("nan"))
     return EditAnswer(
@@ -75,14 +99,42 @@ def _answer(model: Storybook, judge: Judge, edit: Edit, prompt: str, seed: int, 
         psnr=psnr,
         ssim=ssim,
         alpha_error=float(np.abs(made[..., 3].astype(float) - truth[..., 3]).mean() / 255),
-        light_kept=seen.scene["time"] == edit.after.time,
+        halo=halo(made, truth),
+        light_kept=lit(edit, seen),
     )
+
+
+def halo(made: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
+    """How wrong the edge of a cut-out is over white, black or red, where it is worst: a share of the range.
+
+    The mean over a band of `EDGE` pixels on both sides of the true edge; nan if there is none.
+    """
+    alpha = torch.from_numpy(truth[..., 3].astype(np.float32) / 255)[None]
+    wide = F.max_pool2d(alpha, 2 * EDGE + 1, stride=1, padding=EDGE)[0]
+    narrow = -F.max_pool2d(-alpha, 2 * EDGE + 1, stride=1, padding=EDGE)[0]
+    band = ((wide > 0) & (narrow < 1)).numpy()
+    if not band.any():
+        return float("nan")
+    return max(float(np.abs(_over(made, paper) - _over(truth, paper))[band].mean()) for paper in PAPERS)
+
+
+def _over(picture: NDArray[np.uint8], paper: tuple[float, float, float]) -> NDArray[np.float64]:
+    alpha = picture[..., 3:] / 255
+    shown: NDArray[np.float64] = picture[..., :3] / 255 * alpha + np.array(paper) * (1 - alpha)
+    return shown
+
+
+def lit(edit: Edit, seen: Reading) -> bool:
+    """Whether the light comes from where it should, in the colour it should have."""
+    return (seen.scene["light"], seen.scene["warmth"]) == (edit.after.light, edit.after.seen_warmth)
 
 
 def followed(edit: Edit, seen: Reading) -> bool:
     """Whether the picture shows what the instruction named; what else it shows is not asked here."""
     named = edit.named
-    if edit.kind in ("weather", "time", "place"):
+    if edit.kind == "light":
+        return lit(edit, seen)
+    if edit.kind in ("weather", "time", "place", "style"):
         return bool(seen.scene[edit.kind] == getattr(edit.after, edit.kind))
     if edit.kind == "remove":
         return named.position not in seen.subjects
@@ -141,7 +193,8 @@ def means(found: list[EditAnswer]) -> dict[str, float]:
     cut = [answer.alpha_error for answer in found if answer.edit.kind == "background"]
     if cut:
         told["alpha_error"] = float(np.mean(cut))
-    unlit = [answer.light_kept for answer in found if answer.edit.kind not in ("time", "combine", "background")]
+        told["halo"] = float(np.mean([answer.halo for answer in found if answer.edit.kind == "background"]))
+    unlit = [answer.light_kept for answer in found if answer.edit.kind not in LIGHTING]
     if unlit:
         told["light_kept"] = float(np.mean(unlit))
     return told

@@ -50,18 +50,29 @@ def draw_base(
     *,
     inputs: Sequence[NDArray[np.uint8]] = (),
     transparent: bool = False,
+    hole: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint8]:
-    """One square picture at the base resolution, (128, 128, 4), without the upsampler; `inputs` are of that shape."""
+    """One square picture at the base resolution, (128, 128, 4), without the upsampler; `inputs` are of that shape.
+
+    A `hole` of (8, 8) latents in the first input is filled, and what is around it stays.
+    """
     text, present = model.text(model.tokenizer.encode([prompt, ""], transparent=[transparent, False]))
     side = 128 // LATENT_FACTOR
     noise = sampler.draw_noise((model.config.autoencoder.latent, side, side), seed)
     floats = [pixels.to_floats(pixels.from_array(picture)) for picture in inputs]
     references = [model.autoencoder.encode(each) for each in floats]
-    velocity = sampler.guide(model.denoiser, text, present, draft.guidance, references)
+    seen, places = list(references), None
+    if hole is not None:
+        places = torch.from_numpy(hole)[None, None]
+        seen[0] = edit.erase(model.autoencoder, references[0], places)
+    velocity = sampler.guide(model.denoiser, text, present, draft.guidance, seen)
+    if places is not None:
+        velocity = edit.hold(velocity, references[0], noise, places)
     *_, last = sampler.euler(velocity, noise, flow.schedule(draft.steps, model.config.shift, last=model.config.last))
     painted = model.autoencoder.decode(last.x_t)
-    if floats and draft.keep:
-        places = edit.changed_places(model.autoencoder, last.x_t, references[0])
+    if floats and (draft.keep or places is not None):
+        if places is None:
+            places = edit.changed_places(model.autoencoder, last.x_t, references[0])
         painted = edit.keep_unchanged(painted, floats[0], places)
     opaque = not (transparent or "transparent" in prompt)
     drawn: NDArray[np.uint8] = pixels.to_bytes(painted, opaque=opaque)[0].numpy()

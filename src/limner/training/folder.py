@@ -106,6 +106,9 @@ class Folder:
         """One of the picture's captions; transparent is what has a transparent background."""
         return data.blur(rng.choice(self._pictures[seed].captions), rng), self._clear[seed]
 
+    def fill(self, seed: int, rng: random.Random) -> None:
+        """There are no edits."""
+
     def scenes(self, seeds: Sequence[int]) -> list[Scene]:
         """Nobody knows what they show."""
         return []

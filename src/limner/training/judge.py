@@ -23,11 +23,14 @@ from limner.training.world.scene import (
     COLOURS,
     FRONT,
     KINDS,
+    LIGHTS,
     NO_PLACE,
     PLACES,
     POSITIONS,
     SIZES,
+    STYLES,
     TIMES,
+    WARMTHS,
     WEATHERS,
     Scene,
     Subject,
@@ -39,9 +42,13 @@ SIDE = 128
 NOTHING = "nothing"
 FACINGS = ("left", "right")
 SUBJECT_ANSWERS = {"kind": (NOTHING, *KINDS), "colour": COLOURS, "size": SIZES, "facing": FACINGS}
-"""Asked at each of the three positions of the front row. All but the kind only where there is a subject."""
+"""Asked at each position of the front row and above it. All but the kind only where there is a subject."""
 COUNTS = ("0", "1", "2", "3", "4")
-SCENE_ANSWERS = {"place": (*PLACES, NO_PLACE), "time": TIMES, "weather": WEATHERS, "count": COUNTS}
+SCENE_ANSWERS = {
+    "place": (*PLACES, NO_PLACE), "time": TIMES, "weather": WEATHERS, "count": COUNTS,
+    "style": STYLES, "light": LIGHTS, "warmth": WARMTHS,
+}  # fmt: skip
+"""Asked of the whole picture; light and its warmth only where there is a place."""
 STAGE = Stage(minutes=14, batch=48, rate=2e-3, muon_rate=4e-3, hold=0.3, average=0.995)
 RENDERS = 30_000
 EDITED_SHARE = 0.25
@@ -109,6 +116,8 @@ def truths(scene: Scene) -> Int64[Tensor, " q"]:
 def _truth(scene: Scene, subject: Subject | None, at: str, name: str, answers: tuple[str, ...]) -> int:
     if name == "count":
         return sum(subject.count for subject in scene.subjects)
+    if name in ("light", "warmth"):
+        return -1 if scene.place == NO_PLACE else answers.index(scene.seen_warmth if name == "warmth" else scene.light)
     if at == "":
         return answers.index(getattr(scene, name))
     if subject is None:

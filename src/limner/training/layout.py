@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from limner.training.world.render import stand
-from limner.training.world.scene import COLOURS, KINDS, NO_PLACE, PLACES, TIMES, WEATHERS, Scene
+from limner.training.world.scene import COLOURS, KINDS, NO_PLACE, PLACES, STYLES, TIMES, WEATHERS, Scene
 
 NOTHING = 0
-CLASSES = (len(KINDS) + 1, len(COLOURS) + 1, len(PLACES) + 1, len(TIMES), len(WEATHERS))
-"""Answers there are to each question: kind, colour, place, time of day, weather."""
+CLASSES = (len(KINDS) + 1, len(COLOURS) + 1, len(PLACES) + 1, len(TIMES), len(WEATHERS), len(STYLES))
+"""Answers there are to each question: kind, colour, place, time of day, weather, style."""
 
 
-def label(scene: Scene, rows: int, columns: int) -> Int64[Tensor, "5 n"]:
+def label(scene: Scene, rows: int, columns: int) -> Int64[Tensor, "q n"]:
     """The right answers for each token of a (rows, columns) grid; kind and colour are 0 where no subject is."""
     side = min(rows, columns)
     frame = columns / side * 100, rows / side * 100
@@ -29,6 +29,7 @@ def label(scene: Scene, rows: int, columns: int) -> Int64[Tensor, "5 n"]:
     labels[2] = (*PLACES, NO_PLACE).index(scene.place)
     labels[3] = TIMES.index(scene.time)
     labels[4] = WEATHERS.index(scene.weather)
+    labels[5] = STYLES.index(scene.style)
     for subject, at in [(each, at) for each in scene.subjects for at in each.standing()]:
         middle, base, box = stand(scene, subject, at, frame)
         inside = ((y > base - box) & (y < base))[:, None] & (np.abs(x - middle) < box * 0.45)[None]
@@ -44,7 +45,7 @@ class LayoutHead(nn.Module):
         super().__init__()
         self.read = nn.Linear(width, sum(CLASSES))
 
-    def forward(self, tokens: Float[Tensor, "b n d"], labels: Int64[Tensor, "b 5 n"]) -> Float[Tensor, ""]:
+    def forward(self, tokens: Float[Tensor, "b n d"], labels: Int64[Tensor, "b q n"]) -> Float[Tensor, ""]:
         """Cross-entropy of the answers, summed over the questions and averaged over the tokens."""
         answers = self.read(tokens).flatten(0, 1).split(CLASSES, dim=-1)
         losses = [F.cross_entropy(answer, labels[:, i].flatten()) for i, answer in enumerate(answers)]

@@ -6,7 +6,7 @@ are not comparable to those of models that draw the open one. They ask for combi
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,21 +20,22 @@ from limner.model import pixels
 from limner.model.checkpoint import Storybook
 from limner.training import evaluate
 from limner.training.judge import Judge, Reading
-from limner.training.world import sheet
+from limner.training.world import kinds, sheet
 from limner.training.world.captions import article, tables
 from limner.training.world.scene import (
+    ABOVE,
     COLOURS,
-    HELD_OUT_COLOURS,
-    HELD_OUT_PAIRS,
-    HELD_OUT_PLACES,
     KINDS,
+    LIGHTS,
     PLACES,
     POSITIONS,
+    RING,
     SIZES,
     STANDING,
+    STYLES,
     TIMES,
-    TURNING,
     WEATHERS,
+    ring_of,
 )
 
 BATCH = 20
@@ -61,122 +62,132 @@ class Question:
         return all(seen.scene[name] == value for name, value in self.scene)
 
 
-def _word(rng: random.Random, table: str, value: str) -> str:
-    words: list[str] = tables()[table][value]
-    return rng.choice(words)
+@dataclass(frozen=True)
+class Asker:
+    """Draws the questions of the world as it was up to a ring; combinations are those held out from training."""
 
+    rng: random.Random
+    ring: int
 
-def _noun(rng: random.Random, kind: str, adjective: str = "") -> str:
-    phrase = f"{adjective} {_word(rng, 'kinds', kind)}".strip()
-    return f"{article(phrase)} {phrase}"
+    def _one(self, values: Sequence[str]) -> str:
+        return self.rng.choice([value for value in values if ring_of(value) <= self.ring])
 
+    def _word(self, table: str, value: str) -> str:
+        words: list[str] = tables()[table][value]
+        return self.rng.choice(words)
 
-def _place(rng: random.Random) -> str:
-    return _word(rng, "places", rng.choice(PLACES))
+    def _noun(self, kind: str, adjective: str = "") -> str:
+        phrase = f"{adjective} {self._word('kinds', kind)}".strip()
+        return f"{article(phrase)} {phrase}"
 
+    def _place(self) -> str:
+        return self._word("places", self._one(PLACES))
 
-def _sentence(rng: random.Random, what: str, place: str) -> str:
-    """The things and the place in one sentence, in half of the cases one of a build that training does not know."""
-    if rng.random() < 0.5:
-        return f"{what} {place}"
-    pattern: str = rng.choice(tables()["held_out_sentences"])
-    return pattern.replace("{what}", what).replace("{place}", place)
+    def _held_out_place(self, kind: str) -> str:
+        return self._word("places", kinds.ALL[kind].held_out.place)
 
+    def _held_out_pair(self) -> tuple[str, str]:
+        left = self._one(KINDS)
+        return left, kinds.ALL[left].held_out.right
 
-def _held_out_pair(rng: random.Random) -> tuple[str, str]:
-    left = rng.choice(KINDS)
-    return left, HELD_OUT_PAIRS[left]
+    def _sentence(self, what: str, place: str) -> str:
+        """The things and the place in one sentence, half of the time one of a build that training does not know."""
+        if self.rng.random() < 0.5:
+            return f"{what} {place}"
+        pattern: str = self.rng.choice(tables()["held_out_sentences"])
+        return pattern.replace("{what}", what).replace("{place}", place)
 
-
-def _single(rng: random.Random) -> Question:
-    kind = rng.choice(KINDS)
-    place = HELD_OUT_PLACES[kind]
-    text = _sentence(rng, _noun(rng, kind), _word(rng, "places", place))
-    return Question(text, ({"kind": kind},), (("count", "1"),))
-
-
-def _two(rng: random.Random) -> Question:
-    kinds = _held_out_pair(rng)
-    what = " and ".join(_noun(rng, kind) for kind in kinds)
-    return Question(_sentence(rng, what, _place(rng)), tuple({"kind": kind} for kind in kinds))
-
-
-def _counting(rng: random.Random) -> Question:
-    kind, count = rng.choice(KINDS), rng.choice(tuple(STANDING))
-    what = f"{_word(rng, 'counts', str(count))} {_word(rng, 'plurals', kind)}"
-    text = _sentence(rng, what, _word(rng, "places", HELD_OUT_PLACES[kind]))
-    return Question(text, ({"kind": kind}, {"kind": kind}), (("count", str(count)),))
-
-
-def _colour(rng: random.Random) -> Question:
-    kind = rng.choice(KINDS)
-    colour = HELD_OUT_COLOURS[kind]
-    text = _sentence(rng, _noun(rng, kind, _word(rng, "colours", colour)), _place(rng))
-    return Question(text, ({"kind": kind, "colour": colour},))
-
-
-def _position(rng: random.Random) -> Question:
-    """One subject at a place, or one beside another."""
-    if rng.random() < 0.5:
-        kind, position = rng.choice(KINDS), rng.choice(POSITIONS)
-        what = f"{_noun(rng, kind)} {_word(rng, 'positions', position)}"
+    def single(self) -> Question:
+        """A kind in a place it was never shown in, and nothing else."""
+        kind = self._one(KINDS)
         return Question(
-            f"{what} {_word(rng, 'places', HELD_OUT_PLACES[kind])}", ({"kind": kind, "position": position},)
+            self._sentence(self._noun(kind), self._held_out_place(kind)), ({"kind": kind},), (("count", "1"),)
         )
-    left, right = _held_out_pair(rng)
-    sides = [("left", left), ("right", right)]
-    rng.shuffle(sides)
-    (side, first), (_, second) = sides
-    what = f"{_noun(rng, first)} {_word(rng, 'relations', side)} {_noun(rng, second)}"
-    return Question(
-        _sentence(rng, what, _place(rng)), tuple({"kind": kind, "position": position} for position, kind in sides)
-    )
+
+    def two(self) -> Question:
+        """Two kinds that were never shown beside each other."""
+        pair = self._held_out_pair()
+        what = " and ".join(self._noun(kind) for kind in pair)
+        return Question(self._sentence(what, self._place()), tuple({"kind": kind} for kind in pair))
+
+    def counting(self) -> Question:
+        """Two to four of a kind in a place it was never shown in."""
+        kind, count = self._one(KINDS), self.rng.choice(tuple(STANDING))
+        what = f"{self._word('counts', str(count))} {self._word('plurals', kind)}"
+        text = self._sentence(what, self._held_out_place(kind))
+        return Question(text, ({"kind": kind}, {"kind": kind}), (("count", str(count)),))
+
+    def colour(self) -> Question:
+        """A kind in a colour it was never shown in."""
+        kind = self._one(KINDS)
+        colour = kinds.ALL[kind].held_out.colour
+        text = self._sentence(self._noun(kind, self._word("colours", colour)), self._place())
+        return Question(text, ({"kind": kind, "colour": colour},))
+
+    def position(self) -> Question:
+        """A kind at a position, or one beside, over or under another that it was never shown with."""
+        if self.rng.random() < 0.5:
+            kind, position = self._one(KINDS), self._one(POSITIONS)
+            what = f"{self._noun(kind)} {self._word('positions', position)}"
+            return Question(f"{what} {self._held_out_place(kind)}", ({"kind": kind, "position": position},))
+        pair, sides = self._held_out_pair(), ("left", "right")
+        relations = sides
+        if self._one(POSITIONS) == ABOVE:
+            sides, relations = (ABOVE, "centre"), ("above", "below")
+        first = self.rng.randrange(2)
+        relation = self._word("relations", relations[first])
+        what = f"{self._noun(pair[first])} {relation} {self._noun(pair[1 - first])}"
+        asked = tuple({"kind": kind, "position": side} for kind, side in zip(pair, sides, strict=True))
+        return Question(self._sentence(what, self._place()), asked)
+
+    def binding(self) -> Question:
+        """Two kinds that were never shown beside each other, each with its colour."""
+        pairs = list(zip(self._held_out_pair(), self.rng.sample(COLOURS, 2), strict=True))
+        what = " and ".join(self._noun(kind, self._word("colours", colour)) for kind, colour in pairs)
+        asked = tuple({"kind": kind, "colour": colour} for kind, colour in pairs)
+        return Question(self._sentence(what, self._place()), asked)
+
+    def size(self) -> Question:
+        """A kind that is small or large."""
+        kind, size = self._one(KINDS), self.rng.choice([size for size in SIZES if size in tables()["sizes"]])
+        text = f"{self._noun(kind, self._word('sizes', size))} {self._place()}"
+        return Question(text, ({"kind": kind, "size": size},))
+
+    def facing(self) -> Question:
+        """A kind in the middle that faces one side."""
+        kind = self._one([kind for kind in KINDS if kinds.ALL[kind].turns])
+        facing = self.rng.choice(("left", "right"))
+        text = f"{self._noun(kind)} {self._word('facing', facing)} in the middle {self._place()}"
+        return Question(text, ({"kind": kind, "facing": facing},))
+
+    def around(self, name: str, values: Sequence[str]) -> Question:
+        """A kind with one attribute of the whole picture."""
+        value, kind = self._one(values), self._one(KINDS)
+        place = "" if name == "place" else f" {self._place()}"
+        return Question(f"{self._noun(kind)}{place} {self._word(f'{name}s', value)}", (), ((name, value),))
+
+    def example(self) -> Question:
+        """The hub's documented prompt, with another seed each time."""
+        return Question(OX_PROMPT, ({"kind": "ox", "position": "centre"},), (("place", "road"), ("weather", "snow")))
 
 
-def _binding(rng: random.Random) -> Question:
-    kinds, colours = _held_out_pair(rng), rng.sample(COLOURS, 2)
-    pairs = list(zip(kinds, colours, strict=True))
-    what = " and ".join(_noun(rng, kind, _word(rng, "colours", colour)) for kind, colour in pairs)
-    asked = tuple({"kind": kind, "colour": colour} for kind, colour in pairs)
-    return Question(_sentence(rng, what, _place(rng)), asked)
-
-
-def _size(rng: random.Random) -> Question:
-    kind, size = rng.choice(KINDS), rng.choice([size for size in SIZES if size in tables()["sizes"]])
-    return Question(f"{_noun(rng, kind, _word(rng, 'sizes', size))} {_place(rng)}", ({"kind": kind, "size": size},))
-
-
-def _facing(rng: random.Random) -> Question:
-    kind, facing = rng.choice(TURNING), rng.choice(("left", "right"))
-    text = f"{_noun(rng, kind)} {_word(rng, 'facing', facing)} in the middle"
-    return Question(f"{text} {_place(rng)}", ({"kind": kind, "facing": facing},))
-
-
-def _scene(rng: random.Random, *, name: str, values: tuple[str, ...]) -> Question:
-    value, kind = rng.choice(values), rng.choice(KINDS)
-    place = "" if name == "place" else f" {_place(rng)}"
-    return Question(f"{_noun(rng, kind)}{place} {_word(rng, f'{name}s', value)}", (), ((name, value),))
-
-
-def _ox(rng: random.Random) -> Question:
-    return Question(OX_PROMPT, ({"kind": "ox", "position": "centre"},), (("place", "road"), ("weather", "snow")))
-
-
-TASKS: dict[str, Callable[[random.Random], Question]] = {
-    "single object": _single,
-    "two objects": _two,
-    "counting": _counting,
-    "colours": _colour,
-    "position": _position,
-    "colour binding": _binding,
-    "size": _size,
-    "facing": _facing,
-    "place": partial(_scene, name="place", values=PLACES),
-    "time": partial(_scene, name="time", values=TIMES),
-    "weather": partial(_scene, name="weather", values=WEATHERS[1:]),
-    "the example": _ox,
+TASKS: dict[str, Callable[[Asker], Question]] = {
+    "single object": Asker.single,
+    "two objects": Asker.two,
+    "counting": Asker.counting,
+    "colours": Asker.colour,
+    "position": Asker.position,
+    "colour binding": Asker.binding,
+    "size": Asker.size,
+    "facing": Asker.facing,
+    "place": partial(Asker.around, name="place", values=PLACES),
+    "time": partial(Asker.around, name="time", values=TIMES),
+    "weather": partial(Asker.around, name="weather", values=WEATHERS[1:]),
+    "style": partial(Asker.around, name="style", values=STYLES),
+    "light": partial(Asker.around, name="light", values=LIGHTS),
+    "the example": Asker.example,
 }
-"""Each draws one question; "the example" is the hub's documented prompt, with another seed each time."""
+"""Each draws one question."""
 GENEVAL = ("single object", "two objects", "counting", "colours", "position", "colour binding")
 """Their mean is the overall score."""
 
@@ -193,13 +204,21 @@ class Answer:
 
 
 def ask(
-    model: Storybook, judge: Judge, per_task: int, draft: evaluate.Draft, tasks: tuple[str, ...] = ()
+    model: Storybook,
+    judge: Judge,
+    per_task: int,
+    draft: evaluate.Draft,
+    tasks: tuple[str, ...] = (),
+    ring: int = RING,
 ) -> list[Answer]:
-    """The answers to `per_task` questions of each task (all, if none is named); the same questions and seeds always."""
+    """The answers to `per_task` questions of each task (all, if none is named), of the world up to a ring.
+
+    The same questions and seeds always.
+    """
     asked: list[tuple[str, Question, int]] = []
     for task in tasks or tuple(TASKS):
-        rng = random.Random(task)
-        asked += [(task, TASKS[task](rng), seed) for seed in range(per_task)]
+        asker = Asker(random.Random(task), ring)
+        asked += [(task, TASKS[task](asker), seed) for seed in range(per_task)]
     answers: list[Answer] = []
     for first in range(0, len(asked), BATCH):
         part = asked[first : first + BATCH]

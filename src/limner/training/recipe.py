@@ -85,7 +85,7 @@ def recipe(size: str) -> Recipe:
                 Shape("landscape", 192, 128, 5_000),
                 Shape("portrait", 128, 192, 5_000),
             ),
-            edits={EDIT: 16_000, COMBINE: 3_000},
+            edits={EDIT: 18_000, COMBINE: 3_000},
             large_pictures=200,
             decoder=Stage(10, 8, 3e-3, 4e-3, hold=0.3, average=0.99),
             upsampler=Stage(6, 8, 1e-3, 2e-3, hold=0.2, average=0.99),

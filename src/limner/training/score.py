@@ -11,7 +11,7 @@ from limner.model.checkpoint import Storybook
 from limner.training import edit_quality, evaluate, quality
 from limner.training.judge import Judge
 from limner.training.ledger import Ledger
-from limner.training.world.edits import EDITS
+from limner.training.world.scene import RING
 
 
 def digest(path: Path) -> str:
@@ -27,16 +27,17 @@ class Evaluation:
         if sheets is not None:
             sheets.mkdir(parents=True, exist_ok=True)
 
-    def tasks(self, per_task: int, draft: evaluate.Draft) -> dict[str, float]:
-        """The share of questions met, by task, and `overall`."""
+    def tasks(self, per_task: int, draft: evaluate.Draft, ring: int = RING) -> dict[str, float]:
+        """The share of questions met, by task, and `overall`; of an earlier ring of the world only GenEval's tasks."""
 
         def measure(task: str) -> float:
-            answers = quality.ask(self._model, self._judge, per_task, draft, (task,))
-            self._show(task, partial(quality.write_sheet, answers))
+            answers = quality.ask(self._model, self._judge, per_task, draft, (task,), ring)
+            self._show(f"{task}-ring-{ring}", partial(quality.write_sheet, answers))
             return quality.share(answers)
 
-        name = f"{per_task} x {draft.steps} steps, guidance {draft.guidance}"
-        found = {task: self._ledger.once(f"{task}, {name}", partial(measure, task)) for task in quality.TASKS}
+        name = f"{per_task} x {draft.steps} steps, guidance {draft.guidance}, ring {ring}"
+        tasks = tuple(quality.TASKS) if ring == RING else quality.GENEVAL
+        found = {task: self._ledger.once(f"{task}, {name}", partial(measure, task)) for task in tasks}
         return found | {"overall": quality.overall(found)}
 
     def edits(self, per_kind: int, draft: evaluate.Draft) -> dict[str, dict[str, Any]]:
@@ -47,7 +48,7 @@ class Evaluation:
             kept = dataclasses.replace(draft, keep=fidelity == "high")
             found[fidelity] = {
                 kind: self._ledger.once(f"{kind}, {name}, {fidelity}", partial(self._edit, kind, per_kind, kept))
-                for kind in EDITS
+                for kind in edit_quality.KINDS
             }
         return found
 

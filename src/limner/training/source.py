@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from limner.errors import InvalidRequest
 from limner.model.upsampler import FACTOR as LARGE_FACTOR
 from limner.training import data, evaluate
@@ -42,6 +45,9 @@ class Source(Protocol):
     def word(self, seed: int, rng: random.Random) -> tuple[str, bool]:
         """A wording of a picture or an edit, and whether it asks for a transparent background."""
 
+    def fill(self, seed: int, rng: random.Random) -> tuple[str, NDArray[np.bool_]] | None:
+        """An edit as the filling of a hole in its input: words, and the latents that the hole covers."""
+
     def scenes(self, seeds: Sequence[int]) -> list[Scene]:
         """What the pictures, or the results of the edits, show; empty if nobody knows."""
 
@@ -71,6 +77,10 @@ class World:
     def word(self, seed: int, rng: random.Random) -> tuple[str, bool]:
         """A fresh wording each time."""
         return data.word_edit(seed, rng) if _is_edit(seed) else data.word_caption(seed, rng)
+
+    def fill(self, seed: int, rng: random.Random) -> tuple[str, NDArray[np.bool_]] | None:
+        """Those of which a subject changes."""
+        return data.fill_edit(seed, rng)
 
     def scenes(self, seeds: Sequence[int]) -> list[Scene]:
         """Drawn again from the seeds."""

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from limner.errors import InvalidRequest
-from limner.model import checkpoint, flow, pixels
+from limner.model import checkpoint, edit, flow, pixels
 from limner.model.autoencoder import FACTOR as LATENT_FACTOR
 from limner.model.checkpoint import Storybook
 from limner.model.text import SPECIAL
@@ -58,6 +58,9 @@ MAX_LATENT_ERROR = 0.4
 
 EDIT_SHARE = 0.3
 """Share of the denoiser's batches that are edits."""
+
+FILL_SHARE = 0.4
+"""Share of the edits of a subject that are shown as a hole to be filled."""
 
 OTHER_SHAPES = 0.4
 """How often a picture that is not square is taken, beside one that is: it costs half as much again."""
@@ -234,10 +237,13 @@ def denoiser_loss(
         latents = shard.latents[picked].float()
         *references, image = latents.unbind(1) if shard.is_edits else [latents]
         prompts, marks = _word(run, seeds, rng)
+        holes = _dig(run, seeds, prompts, rng, image.shape[2:]) if shard.is_edits else None
         ids = trim(model.tokenizer.encode(prompts, transparent=marks))
         noise = torch.randn(image.shape, generator=generator)
         t = flow.draw_times(len(image), run.recipe.shift, generator)
         ids, image, noise, t, *references = (each.to(run.device) for each in (ids, image, noise, t, *references))
+        if holes is not None:
+            references[0] = edit.erase(model.autoencoder, references[0], holes.to(run.device))
         text, present = model.text(ids)
         made = model.denoiser(flow.add_noise(image, noise, t), t, text, present, references)
         error = (made - flow.velocity(image, noise)).square() * visible.view(1, -1, 1, 1)
@@ -270,6 +276,17 @@ def _word(run: Run, seeds: list[int], rng: random.Random) -> tuple[list[str], li
     wordings = [run.source.word(seed, rng) for seed in seeds]
     prompts = ["" if rng.random() < run.recipe.drop_text else text for text, _ in wordings]
     return prompts, [mark and prompt != "" for prompt, (_, mark) in zip(prompts, wordings, strict=True)]
+
+
+def _dig(run: Run, seeds: list[int], prompts: list[str], rng: random.Random, grid: torch.Size) -> Tensor:
+    """Holes (edits, 1, rows, columns) in the inputs of some edits, whose `prompts` become words for what fills them."""
+    holes = torch.zeros(len(seeds), 1, *grid, dtype=torch.bool)
+    for i, seed in enumerate(seeds):
+        filled = run.source.fill(seed, rng) if rng.random() < FILL_SHARE else None
+        if filled is not None:
+            prompts[i], cells = filled
+            holes[i, 0] = torch.from_numpy(cells)
+    return holes
 
 
 def trim(ids: Tensor) -> Tensor:

@@ -12,20 +12,45 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from limner.training.world.scene import COLOURS, NATURAL, NO_PLACE, TURNING, Scene, Subject, usual_facing
+from limner.training.world import kinds
+from limner.training.world.scene import (
+    ABOVE,
+    COLOURS,
+    KINDS,
+    LIGHTS,
+    NO_PLACE,
+    RING,
+    STYLES,
+    WARMTHS,
+    Scene,
+    Subject,
+    ring_of,
+    usual_facing,
+)
 
 WORD = re.compile(r"[a-z]+|[0-9]+")
 BLANK = re.compile(r"\{[a-z]+\}")
-LIVING = ("ox", "dog", "cat", "bird", "rabbit")
 VOWELS = "aeiou"
-POSITION_SHARE = {"left": 0.85, "centre": 0.5, "right": 0.85}
+UNUSUAL_SHARE = (0.94, 0.04)
+"""How often a caption tells a style or a light: another than the usual one, and that."""
+SENTENCE_SHARE = 0.2
+"""How often a caption is one of the whole `sentences`."""
+POSITION_SHARE = {"left": 0.85, "centre": 0.5, "right": 0.85, ABOVE: 0.95}
 """How often a caption tells where its one subject is: left unsaid, it is most likely in the middle."""
 
 
 @cache
 def tables() -> dict[str, Any]:
-    """The wordings of `words.toml`."""
-    return tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
+    """The wordings of `words.toml`, and the names of the kinds; only of what is in the world by now."""
+    read: dict[str, Any] = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
+    found = {name: _here(table) for name, table in read.items()}
+    found["kinds"] = {kind: list(kinds.ALL[kind].names) for kind in KINDS}
+    found["plurals"] = {kind: list(kinds.ALL[kind].plurals) for kind in KINDS}
+    return found
+
+
+def _here(table: Any) -> Any:
+    return {key: value for key, value in table.items() if ring_of(key) <= RING} if isinstance(table, dict) else table
 
 
 def words() -> set[str]:
@@ -46,28 +71,69 @@ def _phrases(value: Any) -> list[str]:
 def caption(scene: Scene, rng: random.Random) -> str:
     """One caption of the scene, short or long, always true."""
     brief = rng.random() < 0.12
+    whole = not brief and scene.place != NO_PLACE and rng.random() < SENTENCE_SHARE
+    styled = rng.random() < UNUSUAL_SHARE[scene.style == STYLES[0]]
+    first = styled and not whole and rng.random() < 0.5
+    body = _sentence(scene, rng) if whole else _listed(scene, rng, brief, styled=first)
+    body = "".join([body, *(f", {phrase}" if rng.random() < 0.4 else f" {phrase}" for phrase in _light(scene, rng))])
+    if styled and not first:
+        body = f"{body}, {rng.choice(tables()['styles'][scene.style])}"
+    if not brief and rng.random() < 0.06:
+        body = f"{body}, {rng.choice(tables()['endings'])}"
+    return _finish(body, rng)
+
+
+def _listed(scene: Scene, rng: random.Random, brief: bool, *, styled: bool) -> str:
+    """The subjects, and one after the other what is around them; the style before them if it is told so."""
     text = _subjects(scene, rng, brief)
     around = _surroundings(scene, rng, brief)
     if len(scene.subjects) == 1 and scene.subjects[0].count == 1 and not brief and rng.random() < 0.2:
         around.append(_afterthought(scene.subjects[0], rng))
-    opening = rng.random()
+    if styled:
+        text = f"{rng.choice(tables()['style_prefixes'][scene.style])} {text}"
     front = ""
-    if around and opening < 0.07 and scene.place != NO_PLACE:
+    if around and not styled and rng.random() < 0.07 and scene.place != NO_PLACE:
         front = f"{around.pop()}, "
     body = text + "".join(_joined(phrase, rng) for phrase in around)
-    if not front and rng.random() < (0.1 if brief else 0.4):
+    if not front and not styled and rng.random() < (0.1 if brief else 0.35):
         body = f"{rng.choice(tables()['prefixes'])} {body}"
-    if not brief and rng.random() < 0.08:
-        body = f"{body}, {rng.choice(tables()['endings'])}"
-    return _finish(front + body, rng)
+    return front + body
+
+
+def _light(scene: Scene, rng: random.Random) -> list[str]:
+    """Where the light comes from and its colour, if they are not the usual ones, and seldom else."""
+    phrases = []
+    if rng.random() < UNUSUAL_SHARE[scene.light == LIGHTS[0]]:
+        phrases.append(rng.choice(tables()["lights"][scene.light]))
+    if scene.time == "day" and scene.place != NO_PLACE and rng.random() < UNUSUAL_SHARE[scene.warmth == WARMTHS[0]]:
+        phrases.append(rng.choice(tables()["warmths"][scene.warmth]))
+    return phrases
+
+
+def _sentence(scene: Scene, rng: random.Random) -> str:
+    """A whole sentence with the subjects, the place, and now and then the time or the weather."""
+    states = [scene.time] if scene.weather == "clear" else [scene.time, scene.weather]
+    text: str = rng.choice(tables()["sentences"])
+    place, weather_left = _place(scene, rng, said_place=True, said_weather=scene.weather != "clear")
+    what = _subjects(scene, rng, brief=False)
+    now: str = rng.choice(tables()["now"][scene.weather if weather_left else rng.choice(states)])
+    if "{now}" not in text and (weather_left or scene.time != "day"):
+        place = f"{place} {rng.choice(tables()['weathers'][scene.weather]) if weather_left else _time(scene, rng)}"
+    for blank, words_of_it in (("what", what), ("place", place), ("now", now)):
+        text = text.replace("{" + blank + "}", words_of_it)
+    return text
 
 
 def _afterthought(subject: Subject, rng: random.Random) -> str:
     """Where the one subject is and what it does, said last: here `and` joins no second subject."""
     table = tables()
-    verb: str = rng.choice(table["verbs"]["living" if subject.kind in LIVING else "thing"])
+    verb: str = rng.choice(table["verbs"][_sort(subject)])
     position: str = rng.choice(table["positions"][subject.position])
     return f"{position} and {verb}" if rng.random() < 0.6 else position
+
+
+def _sort(subject: Subject) -> str:
+    return "living" if kinds.ALL[subject.kind].living else "thing"
 
 
 def _joined(phrase: str, rng: random.Random) -> str:
@@ -91,6 +157,8 @@ def _subjects(scene: Scene, rng: random.Random, brief: bool) -> str:
             return several(only, rng)
         return _subject(only, rng, brief, placed=not brief and rng.random() < POSITION_SHARE[only.position])
     told = rng.random()
+    if scene.stacked:
+        return _stacked(scene, rng, brief, told)
     if brief or told < 0.4:
         return f" {rng.choice(tables()['and'])} ".join(
             _subject(each, rng, brief, placed=False) for each in scene.subjects
@@ -101,6 +169,17 @@ def _subjects(scene: Scene, rng: random.Random, brief: bool) -> str:
         first, second = (_subject(each, rng, brief, placed=False) for each in order)
         return f"{first} {rng.choice(tables()['relations'][order[0].position])} {second}"
     return " and ".join(_subject(each, rng, brief, placed=True) for each in order)
+
+
+def _stacked(scene: Scene, rng: random.Random, brief: bool, told: float) -> str:
+    """Two of which one is above the other."""
+    table = tables()
+    upper, lower = (_subject(each, rng, brief, placed=False) for each in scene.subjects)
+    if told < 0.35:
+        return f"{upper} {rng.choice(table['relations']['above'])} {lower}"
+    if told < 0.7:
+        return f"{lower} {rng.choice(table['relations']['below'])} {upper}"
+    return f"{upper} {rng.choice(table['positions'][ABOVE])} and {lower} {rng.choice(table['lower']['centre'])}"
 
 
 def several(subject: Subject, rng: random.Random) -> str:
@@ -117,14 +196,15 @@ def _subject(subject: Subject, rng: random.Random, brief: bool, placed: bool) ->
     noun: str = rng.choice(table["kinds"][subject.kind])
     if rng.random() < _colour_share(subject, brief):
         noun = f"{rng.choice(table['colours'][subject.colour])} {noun}"
-    if subject.size in table["sizes"] and rng.random() < (0.4 if brief else 0.75):
+    size_share = 0.15 if subject.position == ABOVE else 0.4 if brief else 0.75
+    if subject.size in table["sizes"] and rng.random() < size_share:
         noun = f"{rng.choice(table['sizes'][subject.size])} {noun}"
     if not (brief and rng.random() < 0.4):
         noun = f"{'the' if rng.random() < 0.04 else article(noun)} {noun}"
     if not brief and rng.random() < 0.25:
-        noun = f"{noun} {rng.choice(table['verbs']['living' if subject.kind in LIVING else 'thing'])}"
+        noun = f"{noun} {rng.choice(table['verbs'][_sort(subject)])}"
     turned = subject.facing != usual_facing(subject.position)
-    if subject.kind in TURNING and rng.random() < (0.95 if turned else 0.08):
+    if kinds.ALL[subject.kind].turns and rng.random() < (0.95 if turned else 0.08):
         noun = f"{noun} {rng.choice(table['facing'][subject.facing])}"
     return f"{noun} {rng.choice(table['positions'][subject.position])}" if placed else noun
 
@@ -136,7 +216,7 @@ def article(noun: str) -> str:
 
 def _colour_share(subject: Subject, brief: bool) -> float:
     """How often a caption tells the colour: left unsaid, it is nearly always one that nobody needs to say."""
-    if subject.colour in NATURAL.get(subject.kind, COLOURS):
+    if subject.colour in (kinds.ALL[subject.kind].natural or COLOURS):
         return 0.3 if brief else 0.6
     return 0.97
 

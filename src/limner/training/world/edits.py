@@ -10,15 +10,23 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
+from limner.training.world import kinds
 from limner.training.world.captions import article, caption, tables
+from limner.training.world.render import covers
 from limner.training.world.scene import (
+    ABOVE,
     COLOURS,
+    GROUND,
     KINDS,
+    LIGHTS,
     NO_PLACE,
     PLACES,
-    POSITIONS,
+    STYLES,
     TIMES,
-    TURNING,
+    WARMTHS,
     WEATHERS,
     Scene,
     Subject,
@@ -28,6 +36,10 @@ from limner.training.world.scene import (
     usual_facing,
 )
 
+FILLED = ("recolour", "add", "remove", "replace")
+"""Kinds of edit that can be shown as the filling of a hole."""
+HARD = ("move", "resize")
+"""Kinds of edit that are drawn twice as often: what they keep has to be copied to another place."""
 TOLD_WHOLE = 0.2
 """Share of the edits that are told by a caption of the result instead of an instruction: people do both."""
 
@@ -77,6 +89,14 @@ def _single(rng: random.Random) -> tuple[Scene, Subject]:
     return scene, scene.subjects[0]
 
 
+def _standing(rng: random.Random) -> tuple[Scene, Subject]:
+    """A single one on the ground, where there is room for every size."""
+    scene, named = _single(rng)
+    while named.position == ABOVE:
+        scene, named = _single(rng)
+    return scene, named
+
+
 def _add(rng: random.Random) -> Edit:
     scene, named = _pair(rng)
     return Edit(
@@ -92,20 +112,21 @@ def _remove(rng: random.Random) -> Edit:
 
 def _replace(rng: random.Random) -> Edit:
     scene, named = _pair(rng) if rng.random() < 0.4 else _single(rng)
-    kinds = tuple(kind for kind in KINDS if kind not in {each.kind for each in scene.subjects})
-    new = draw_subject(rng, rng.choice(kinds), named.position, named.size)
-    facing = named.facing if named.kind in TURNING and new.kind in TURNING else usual_facing(new.position)
+    others = tuple(kind for kind in KINDS if kind not in {each.kind for each in scene.subjects})
+    new = draw_subject(rng, rng.choice(others), named.position, named.size)
+    both_turn = kinds.ALL[named.kind].turns and kinds.ALL[new.kind].turns
+    facing = named.facing if both_turn else usual_facing(new.position)
     return Edit("replace", scene, _swap(scene, named, replace(new, facing=facing)), named)
 
 
 def _move(rng: random.Random) -> Edit:
-    scene, named = _single(rng)
-    after = _swap(scene, named, replace(named, position=_other(rng, POSITIONS, named.position)))
+    scene, named = _standing(rng)
+    after = _swap(scene, named, replace(named, position=_other(rng, GROUND, named.position)))
     return Edit("move", scene, after, named)
 
 
 def _resize(rng: random.Random) -> Edit:
-    scene, named = _single(rng)
+    scene, named = _standing(rng)
     after = _swap(scene, named, replace(named, size=_other(rng, ("small", "large"), named.size)))
     return Edit("resize", scene, after, named)
 
@@ -128,9 +149,24 @@ def _place(rng: random.Random) -> Edit:
     return _surroundings(rng, kind="place", values=PLACES)
 
 
+def _style(rng: random.Random) -> Edit:
+    return _surroundings(rng, kind="style", values=STYLES)
+
+
+def _light(rng: random.Random) -> Edit:
+    """The light from the other side, or by day of another colour."""
+    if rng.random() < 0.6:
+        return replace(_surroundings(rng, kind="light", values=LIGHTS), kind="light")
+    edit = _surroundings(rng, kind="warmth", values=WARMTHS)
+    while edit.before.time != "day":
+        edit = _surroundings(rng, kind="warmth", values=WARMTHS)
+    return replace(edit, kind="light")
+
+
 def _background(rng: random.Random) -> Edit:
     scene, named = _single(rng)
-    return Edit("background", scene, replace(scene, place=NO_PLACE, weather="clear", cut_out=True), named)
+    after = replace(scene, place=NO_PLACE, weather="clear", warmth=WARMTHS[0], cut_out=True)
+    return Edit("background", scene, after, named)
 
 
 def _combine(rng: random.Random) -> Edit:
@@ -150,6 +186,8 @@ EDITS: dict[str, Callable[[random.Random], Edit]] = {
     "weather": _weather,
     "time": _time,
     "place": _place,
+    **({"style": _style} if len(STYLES) > 1 else {}),
+    "light": _light,
     "background": _background,
     "combine": _combine,
 }
@@ -157,7 +195,8 @@ EDITS: dict[str, Callable[[random.Random], Edit]] = {
 
 def draw_edit(rng: random.Random, kind: str = "") -> Edit:
     """An edit of this kind (any that has one input, if none is named), none of whose scenes is held out."""
-    kind = kind or rng.choice([name for name in EDITS if name != "combine"])
+    names = [name for name in EDITS if name != "combine"]
+    kind = kind or rng.choices(names, [2 if name in HARD else 1 for name in names])[0]
     edit = EDITS[kind](rng)
     while any(is_held_out(scene) for scene in (*edit.inputs, edit.after)):
         edit = EDITS[kind](rng)
@@ -171,10 +210,31 @@ def word_edit(edit: Edit, rng: random.Random) -> str:
     return instruct(edit, rng)
 
 
+def fill(edit: Edit, rng: random.Random) -> str:
+    """What is to be seen in the hole where the edited subject is, in words, or an instruction for the same."""
+    told = rng.random()
+    if edit.kind == "remove" or told < 0.35:
+        return instruct(edit, rng)
+    if edit.named.count > 1 or told < 0.5:
+        return caption(edit.after, rng)
+    return _write(rng.choice(tables()["edits"]["fill"]), edit, rng)
+
+
+def hole(edit: Edit, rows: int, columns: int, margin: float = 0.0) -> NDArray[np.bool_]:
+    """The cells of a grid over the picture in which the edit changes anything, and `margin` units around them."""
+    cells = np.zeros((rows, columns), dtype=np.bool_)
+    for each in set(edit.before.subjects) ^ set(edit.after.subjects):
+        cells |= covers(edit.before, each, rows, columns, margin)
+    return cells
+
+
 def instruct(edit: Edit, rng: random.Random) -> str:
     """An instruction for the edit; it names nothing that stays."""
-    table = tables()
-    text: str = rng.choice(table["edits"][edit.kind])
+    return _write(rng.choice(tables()["edits"][edit.kind]), edit, rng)
+
+
+def _write(text: str, edit: Edit, rng: random.Random) -> str:
+    """The text with its blanks filled in."""
     for blank, choose in _blanks(edit, rng).items():
         if "{" + blank + "}" in text:
             text = text.replace("{" + blank + "}", choose())
@@ -201,6 +261,10 @@ def _blanks(edit: Edit, rng: random.Random) -> dict[str, Callable[[], str]]:
         "time": lambda: pick("time_nouns", after.time),
         "time_phrase": lambda: pick("times", after.time),
         "place": lambda: pick("places", after.place),
+        "style": lambda: pick("style_nouns", after.style),
+        "light": lambda: (
+            pick("light_edits", after.light) if after.light != edit.before.light else pick("warmth_edits", after.warmth)
+        ),
         "from": lambda: pick("places_of_second", after.place),
     }
 

@@ -6,44 +6,48 @@ This is not weather simulation: a few shapes with few parameters, so that a smal
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 from limner.training.world.colours import ground, mix, sky
 from limner.training.world.scene import Scene
 
 HORIZON = 0.56
+SHADOW_SHIFT = 0.14
+"""Share of a subject's box by which its shadow lies away from the light."""
 STARS = ((8, 8), (22, 20), (35, 7), (47, 16), (60, 6), (16, 33), (90, 34), (54, 31), (96, 9))
 
 
-def backdrop(scene: Scene, wide: float, high: float) -> str:
-    """Sky and ground of the scene's place."""
-    line = high * HORIZON
-    places = {"field": _field, "road": _road, "beach": _beach, "snow": _snow, "water": _water}
-    return _sky(scene, wide, line) + places[scene.place](scene, wide, high)
-
-
-def _gradient(name: str, top: str, low: str, middle: str | None = None) -> str:
+def gradient(name: str, top: str, low: str, middle: str | None = None) -> str:
+    """The definition of a gradient from above to below."""
     between = f'<stop offset=".55" stop-color="{middle}"/>' if middle else ""
     stops = f'<stop offset="0" stop-color="{top}"/>{between}<stop offset="1" stop-color="{low}"/>'
     return f'<linearGradient id="{name}" x1="0" y1="0" x2="0" y2="1">{stops}</linearGradient>'
 
 
-def _rect(wide: float, top: float, bottom: float, fill: str) -> str:
+def rect(wide: float, top: float, bottom: float, fill: str) -> str:
+    """A band over the whole width."""
     return f'<rect x="-1" y="{top:.2f}" width="{wide + 2:.2f}" height="{bottom - top:.2f}" fill="{fill}"/>'
 
 
-def _sky(scene: Scene, wide: float, line: float) -> str:
+def sky_over(scene: Scene, wide: float, line: float) -> str:
+    """The sky down to the horizon, with sun, moon, stars and clouds."""
     top, middle, low = sky(scene.time, scene.weather)
-    parts = [_gradient("sky", top, low, middle), _rect(wide, -1, line + 4, "url(#sky)")]
+    parts = [gradient("sky", top, low, middle), rect(wide, -1, line + 4, "url(#sky)")]
     if scene.time == "night":
         parts.append(_night_lights(scene, wide, line, top))
     elif scene.time == "sunset":
         strength = 1.0 if scene.weather == "clear" else 0.45
-        parts.append(_sun(wide * 0.5, line - 5, 12, ("#fff0b0", "#ffb14a"), strength))
+        parts.append(_sun(wide * _across(scene, 0.72), line - 5, 12, ("#fff0b0", "#ffb14a"), strength))
     elif scene.weather == "clear":
-        parts.append(_sun(wide * 0.85, line * 0.22, 7, ("#fff3a6", "#ffe680"), 1.0))
-    if scene.weather != "clear" or scene.time == "day":
+        parts.append(_sun(wide * _across(scene, 0.85), line * 0.22, 7, ("#fff3a6", "#ffe680"), 1.0))
+    if scene.weather in ("snow", "rain") or (scene.weather, scene.time) == ("clear", "day"):
         parts.append(_clouds(scene, wide, line))
     return "".join(parts)
+
+
+def _across(scene: Scene, share: float) -> float:
+    """Where in the width something stands that stands at `share` of it when the light comes from the right."""
+    return share if scene.light == "right" else 1 - share
 
 
 def _sun(x: float, y: float, radius: float, fills: tuple[str, str], strength: float) -> str:
@@ -57,7 +61,7 @@ def _sun(x: float, y: float, radius: float, fills: tuple[str, str], strength: fl
 
 
 def _night_lights(scene: Scene, wide: float, line: float, top: str) -> str:
-    x, y = wide * 0.84, line * 0.25
+    x, y = wide * _across(scene, 0.84), line * 0.25
     fill = "#fdf6d2" if scene.weather == "clear" else mix("#fdf6d2", top, 0.3)
     glow = _sun(x, y, 7, (fill, "#8fa0e0"), 0.6).rsplit("<circle", 1)[0]
     crescent = f"M{x:.2f},{y - 7:.2f} a7,7 0 1,1 -6.4,9.8 a7.4,7.4 0 0,0 6.4,-9.8 Z"
@@ -76,7 +80,7 @@ def _clouds(scene: Scene, wide: float, line: float) -> str:
         fill = mix(sky(scene.time, "snow")[1], "#ffffff", 0.25)
     parts = []
     for across, down, size in ((0.12 + 0.2 * scene.cloud, 0.2, 1.0), (0.5 + 0.12 * scene.cloud, 0.34, 0.75)):
-        x, y = wide * across, line * down
+        x, y = wide * _across(scene, across), line * down
         parts.append(
             f'<g transform="translate({x:.2f} {y:.2f}) scale({size})" fill="{fill}">'
             '<ellipse cx="0" cy="2" rx="15" ry="4.5"/><circle cx="-5" cy="-1" r="5.5"/><circle cx="4" '
@@ -111,9 +115,7 @@ def _land(scene: Scene, wide: float, high: float, fills: tuple[str, str, str]) -
     if scene.weather == "snow":
         far = mix(far, ground("#8fa9c8", scene.time, "clear"), 0.3)
     return (
-        _hills(scene, wide, line, far, top)
-        + _gradient("land", top, low)
-        + _rect(wide, line + 5, high + 1, "url(#land)")
+        _hills(scene, wide, line, far, top) + gradient("land", top, low) + rect(wide, line + 5, high + 1, "url(#land)")
     )
 
 
@@ -137,7 +139,7 @@ def _road(scene: Scene, wide: float, high: float) -> str:
     paint = ground("#fdf6dc", scene.time, "clear")
     middle, bottom = wide * 0.5, high + 1
     half = wide * 0.56
-    parts = [_land(scene, wide, high, ("#6fb35a", "#8ccb56", "#5aa53c")), _gradient("road", asphalt_far, asphalt)]
+    parts = [_land(scene, wide, high, ("#6fb35a", "#8ccb56", "#5aa53c")), gradient("road", asphalt_far, asphalt)]
     for extra, fill in ((0.06, edge), (0.0, "url(#road)")):
         reach, tip = half * (1 + extra), 4.0 * (1 + extra * 3)
         parts.append(
@@ -167,9 +169,9 @@ def _beach(scene: Scene, wide: float, high: float) -> str:
     )
     foam = ground("#ffffff", scene.time, "clear")
     return (
-        _gradient("sea", *sea)
-        + _rect(wide, line, shore + 6, "url(#sea)")
-        + _gradient("sand", *sand)
+        gradient("sea", *sea)
+        + rect(wide, line, shore + 6, "url(#sea)")
+        + gradient("sand", *sand)
         + f'<path d="{edge} L{wide + 1:.2f},{high + 1:.2f} L-1,{high + 1:.2f} Z" fill="url(#sand)"/>'
         + f'<path d="{edge}" fill="none" stroke="{foam}" stroke-width="2.2"/>'
     )
@@ -203,7 +205,7 @@ def _water(scene: Scene, wide: float, high: float) -> str:
             f'<path d="{" ".join(path)}" fill="none" stroke="{foam}" stroke-opacity=".55" '
             f'stroke-width="{step / 10:.2f}"/>'
         )
-    return _gradient("sea", top, low) + _rect(wide, line, high + 1, "url(#sea)") + "".join(waves)
+    return gradient("sea", top, low) + rect(wide, line, high + 1, "url(#sea)") + "".join(waves)
 
 
 def ripple(scene: Scene, x: float, base: float, box: float) -> str:
@@ -219,19 +221,20 @@ def ripple(scene: Scene, x: float, base: float, box: float) -> str:
 
 
 def shadow(scene: Scene, x: float, base: float, box: float) -> str:
-    """The soft contact shadow under a subject."""
+    """The soft contact shadow under a subject, a little away from the light."""
     strength = 0.55 if scene.time != "night" else 0.7
+    x += box * (-SHADOW_SHIFT if scene.light == "right" else SHADOW_SHIFT)
     return (
         f'<radialGradient id="shade"><stop offset=".35" stop-color="#15122e" stop-opacity="{strength}"/>'
         '<stop offset="1" stop-color="#15122e" stop-opacity="0"/></radialGradient>'
-        f'<ellipse cx="{x:.2f}" cy="{base - box * 0.01:.2f}" rx="{box * 0.56:.2f}" '
+        f'<ellipse cx="{x:.2f}" cy="{base - box * 0.01:.2f}" rx="{box * 0.6:.2f}" '
         f'ry="{box * 0.085:.2f}" fill="url(#shade)"/>'
     )
 
 
 def falling(scene: Scene, wide: float, high: float) -> str:
     """Snowflakes or rain in the air; one of a few fixed patterns."""
-    if scene.weather == "clear":
+    if scene.weather not in ("snow", "rain"):
         return ""
     rng = random.Random(scene.pattern)
     area = wide * high / 10000
@@ -249,3 +252,9 @@ def falling(scene: Scene, wide: float, high: float) -> str:
         return f'<path d="{"".join(parts)}" fill="#ffffff"/>'
     streaks = "".join(parts)
     return f'<path d="{streaks}" fill="none" stroke="#d4e4f4" stroke-opacity=".7" stroke-width=".9"/>'
+
+
+DRAWINGS: dict[str, Callable[[Scene, float, float], str]] = {
+    "field": _field, "road": _road, "beach": _beach, "snow": _snow, "water": _water,
+}  # fmt: skip
+"""The ground of each flat place, for a frame of (wide, high)."""

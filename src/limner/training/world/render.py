@@ -15,26 +15,31 @@ import resvg_py
 from numpy.typing import NDArray
 from PIL import Image
 
-from limner.training.world import colours, landscape
-from limner.training.world.scene import BACK, NO_PLACE, POSITION_X, SIZE_SCALE, Scene, Subject, usual_facing
+from limner.training.world import colours, kinds, landscape, places, styles
+from limner.training.world.scene import (
+    ABOVE,
+    BACK,
+    NO_PLACE,
+    POSITION_X,
+    SIZE_SCALE,
+    Scene,
+    Subject,
+    usual_facing,
+)
 
-KIND_FACTOR = {
-    "ox": 1.1,
-    "car": 1.2,
-    "tree": 1.1,
-    "flower": 0.9,
-    "house": 1.0,
-    "ball": 0.84,
-    "cube": 0.86,
-    "bird": 0.96,
-}
 SINK = 9.0
 GRID = 12.5
 """Subjects stand on a grid of the latents' spacing at the base resolution: 16 of 128 pixels."""
 CUT = 4.0
 """Units of a subject's box, which is empty at its edges, that may lie outside the picture."""
+SHADOW, REACH = 0.1, 0.6
+"""Shares of its box that a subject's shadow and ripples reach below its ground line, and to each side of its middle."""
 ROWS = 2 * GRID
 """Units from the back row of several to the front one."""
+HEIGHT_ABOVE = 0.375
+"""How far down the frame, as a share of it, the ground line of what is in the air is."""
+WARMTH_TINTS = {"neutral": None, "warm": (1.05, 0.98, 0.80), "cold": (0.82, 0.96, 1.10)}
+"""What the light by day does to red, green and blue."""
 
 
 def render(scene: Scene, width: int, height: int) -> NDArray[np.uint8]:
@@ -42,7 +47,11 @@ def render(scene: Scene, width: int, height: int) -> NDArray[np.uint8]:
     svg = scene_svg(scene, width, height)
     png = resvg_py.svg_to_bytes(svg_string=svg, width=width, height=height, skip_system_fonts=True)
     with Image.open(io.BytesIO(bytes(png))) as picture:
-        return np.array(picture.convert("RGBA"), dtype=np.uint8)
+        drawn = np.array(picture.convert("RGBA"), dtype=np.uint8)
+    tint = WARMTH_TINTS[scene.warmth]
+    if tint is not None:
+        drawn[..., :3] = np.clip(drawn[..., :3] * np.array(tint, np.float32), 0, 255)
+    return styles.apply(scene.style, drawn, scene.pattern)
 
 
 def scene_svg(scene: Scene, width: int, height: int) -> str:
@@ -54,14 +63,14 @@ def scene_svg(scene: Scene, width: int, height: int) -> str:
         f'{wide:.3f} {high:.3f}">'
     ]
     if scene.place != NO_PLACE:
-        parts.append(landscape.backdrop(scene, wide, high))
+        parts.append(places.backdrop(scene, wide, high))
     each = [(subject, at) for subject in scene.subjects for at in subject.standing()]
     for number, (subject, at) in enumerate(each):
         parts.append(_subject(scene, subject, at, number, (wide, high)))
     if scene.place != NO_PLACE:
         parts.append(landscape.falling(scene, wide, high))
     parts.append("</svg>")
-    return "".join(parts)
+    return styles.redraw(scene.style, "".join(parts))
 
 
 @cache
@@ -73,15 +82,16 @@ def kind_fragment(kind: str) -> str:
 def _subject(scene: Scene, subject: Subject, at: tuple[str, str], number: int, frame: tuple[float, float]) -> str:
     middle, base, box = stand(scene, subject, at, frame)
     tokens = colours.subject_tokens(subject.colour, scene.time, subject.shade)
-    definitions = _definitions(tokens, number)
+    facing = subject.facing if subject.count == 1 else usual_facing(at[0])
+    definitions = _definitions(tokens, number, lit_in_front=scene.light == facing)
     tokens |= {"body": f"url(#b{number})", "sphere": f"url(#s{number})", "gloss": f"url(#g{number})"}
     drawing = kind_fragment(subject.kind)
     for name, value in tokens.items():
         drawing = drawing.replace("{" + name + "}", value)
     scale = box / 100
-    facing = subject.facing if subject.count == 1 else usual_facing(at[0])
     mirror = -scale if facing == "left" else scale
-    sunk = scene.place == "water"
+    aloft = at[0] == ABOVE
+    sunk = scene.place == "water" and not aloft
     sink = (SINK if subject.kind != "boat" else 5.0) * scale if sunk else 0.0
     left = middle - 50 * mirror
     shape = (
@@ -95,7 +105,7 @@ def _subject(scene: Scene, subject: Subject, at: tuple[str, str], number: int, f
         )
         ripple = landscape.ripple(scene, middle, base, box)
         return f'{definitions}{clip}<g clip-path="url(#c{number})">{shape}</g>{ripple}'
-    shadow = landscape.shadow(scene, middle, base, box) if scene.place != NO_PLACE else ""
+    shadow = landscape.shadow(scene, middle, base, box) if scene.place != NO_PLACE and not aloft else ""
     return f"{definitions}{shadow}{shape}"
 
 
@@ -104,25 +114,45 @@ def stand(
 ) -> tuple[float, float, float]:
     """Where a subject stands in a frame of (wide, high) units: its middle, its ground line, the side of its box."""
     (position, row), (wide, high) = at, frame
-    box = SIZE_SCALE[subject.size] * KIND_FACTOR.get(subject.kind, 1.0) * 100
+    box = SIZE_SCALE[subject.size] * kinds.ALL[subject.kind].scale * 100
     margin = math.ceil((box / 2 - CUT) / GRID) * GRID
     middle = min(max(POSITION_X[position] * wide, margin), wide - margin)
     base = high - GRID
-    if scene.place == NO_PLACE and not scene.cut_out:
+    if position == ABOVE:
+        return middle, round(high * HEIGHT_ABOVE / GRID) * GRID, box
+    if scene.place == NO_PLACE and not scene.cut_out and not scene.stacked:
         tall = box * 0.94 + (ROWS if subject.count > 2 else 0)
         base = round((high + tall) / 2 / GRID) * GRID
     return middle, base - (ROWS if row == BACK else 0), box
 
 
-def _definitions(tokens: dict[str, str], number: int) -> str:
+def covers(scene: Scene, subject: Subject, rows: int, columns: int, margin: float = 0.0) -> NDArray[np.bool_]:
+    """The cells of a (rows, columns) grid over the picture that a subject and its shadow touch, and `margin` units."""
+    side = min(rows, columns)
+    frame = columns / side * 100, rows / side * 100
+    top, left = np.arange(rows) / rows * frame[1], np.arange(columns) / columns * frame[0]
+    low, right = top + frame[1] / rows, left + frame[0] / columns
+    covered = np.zeros((rows, columns), dtype=np.bool_)
+    for at in subject.standing():
+        middle, base, box = stand(scene, subject, at, frame)
+        reach = REACH * box + margin
+        down = (low > base - box - margin) & (top < base + SHADOW * box + margin)
+        covered |= down[:, None] & ((right > middle - reach) & (left < middle + reach))[None]
+    return covered
+
+
+def _definitions(tokens: dict[str, str], number: int, *, lit_in_front: bool) -> str:
+    """The gradients of one subject, lit from where it faces or from behind it: light and mirroring cancel out."""
     top, middle, low = colours.mix(tokens["main"], tokens["light"], 0.55), tokens["main"], tokens["dark"]
+    near, far, bright = (66, 34, 0.66) if lit_in_front else (34, 66, 0.34)
     return (
-        f'<linearGradient id="b{number}" gradientUnits="userSpaceOnUse" x1="40" y1="5" x2="50" y2="105">'
+        f'<linearGradient id="b{number}" gradientUnits="userSpaceOnUse" x1="{near}" y1="5" x2="{far}" y2="105">'
         f'<stop offset="0" stop-color="{top}"/><stop offset=".5" stop-color="{middle}"/>'
         f'<stop offset="1" stop-color="{colours.mix(middle, low, 0.6)}"/></linearGradient>'
-        f'<radialGradient id="s{number}" cx=".36" cy=".28" r=".8"><stop offset="0" stop-color="{tokens["light"]}"/>'
+        f'<radialGradient id="s{number}" cx="{bright}" cy=".28" r=".8">'
+        f'<stop offset="0" stop-color="{tokens["light"]}"/>'
         f'<stop offset=".35" stop-color="{middle}"/><stop offset="1" stop-color="{low}"/></radialGradient>'
-        f'<radialGradient id="g{number}" cx=".36" cy=".28" r=".8"><stop offset=".5" stop-color="#181030" '
+        f'<radialGradient id="g{number}" cx="{bright}" cy=".28" r=".8"><stop offset=".5" stop-color="#181030" '
         f'stop-opacity="0"/>'
         f'<stop offset="1" stop-color="#181030" stop-opacity=".4"/></radialGradient>'
     )

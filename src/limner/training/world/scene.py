@@ -8,24 +8,35 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-KINDS = ("ox", "dog", "cat", "bird", "rabbit", "tree", "flower", "house", "car", "boat", "ball", "cube")
-KIND_SHARES = (2.0, 1.3, 1.3, 1.2, 1.3, 0.9, 0.9, 1.0, 0.9, 0.9, 0.8, 0.8)
-"""How often each kind is drawn, beside the others: the harder a shape is to learn, the more often it is shown."""
+from limner.training.world import kinds
+
+RING = 2
+"""How much of the world there is. It grows in rings, each after the one before is drawn well enough."""
+LATER = {
+    "forest": 2, "city": 2, "fog": 2, "above": 2, "watercolour": 2, "line": 2,
+    "desert": 3, "mountains": 3, "papercut": 3,
+}  # fmt: skip
+"""The ring of what was not in the first, kinds aside: those say it themselves."""
+
+
+def ring_of(value: str) -> int:
+    """The ring in which a kind, place, weather, position or style came to the world."""
+    return kinds.ALL[value].ring if value in kinds.ALL else LATER.get(value, 1)
+
+
+def _here(*values: str) -> tuple[str, ...]:
+    """The values that are in the world by now."""
+    return tuple(value for value in values if ring_of(value) <= RING)
+
+
+KINDS = _here(*kinds.ALL)
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "white", "black", "grey")
-NATURAL = {
-    "ox": ("brown",),
-    "dog": ("brown", "white", "black"),
-    "cat": ("orange", "white", "black", "grey"),
-    "bird": ("blue", "red", "yellow"),
-    "rabbit": ("white", "brown", "grey"),
-    "tree": ("green",),
-    "flower": ("red", "yellow", "pink"),
-    "house": ("red", "white", "brown"),
-}
-"""Colours that need no word, for kinds that have some: whoever asks for an ox and says no more expects a brown one."""
 NATURAL_SHARE = 0.3
 """Share of the subjects drawn in a natural colour on purpose; others may have one by chance."""
-POSITIONS = ("left", "centre", "right")
+GROUND = ("left", "centre", "right")
+ABOVE = "above"
+"""The position over the middle, in the air; in a pair it is above the other, which stands in the middle."""
+POSITIONS = (*GROUND, *_here(ABOVE))
 TOGETHER = "together"
 """The position of a subject that is more than one: `STANDING` says where each of them stands."""
 FRONT, BACK = "front", "back"
@@ -37,35 +48,33 @@ STANDING = {
 """Position and row of each of several, the far ones first. Two stand as a pair does."""
 SIZES = ("small", "medium", "large")
 SIZE_OF_COUNT = {2: "medium", 3: "small", 4: "small"}
-PLACES = ("field", "road", "beach", "snow", "water")
+SIZE_ABOVE = "small"
+PLACES = _here("field", "road", "beach", "snow", "water", "forest", "city", "desert", "mountains")
 NO_PLACE = "none"
 TIMES = ("day", "sunset", "night")
-WEATHERS = ("clear", "snow", "rain")
+TIME_SHARES = (0.44, 0.26, 0.30)
+WEATHER_SHARES = {"clear": 0.53, "snow": 0.21, "rain": 0.17, "fog": 0.09}
+WEATHERS = _here(*WEATHER_SHARES)
+STYLE_SHARES = {"flat": 0.7, "watercolour": 0.15, "line": 0.15, "papercut": 0.15}
+STYLES = _here(*STYLE_SHARES)
+LIGHTS = ("right", "left")
+"""Where the sun or the moon stands; the first needs no word."""
+WARMTHS = ("neutral", "warm", "cold")
+WARMTH_OF_TIME = {"sunset": "warm", "night": "cold"}
+"""The colour of the light; by day it may be each."""
 PATTERNS = 6
 
-POSITION_X = {"left": 0.25, "centre": 0.5, "right": 0.75}
+POSITION_X = {"left": 0.25, "centre": 0.5, "right": 0.75, ABOVE: 0.5}
 SIZE_SCALE = {"small": 0.31, "medium": 0.46, "large": 0.68}
 """One scale for each size, as there is one place for each position: a small network learns a shape many times sooner
 where it need not learn it for every size and every shift by a pixel."""
-TURNING = ("ox", "dog", "cat", "bird", "rabbit", "car", "boat")
-"""Kinds that can face the other way."""
 TURNED_SHARE = 0.2
-"""Share of those that do; the others face the middle of the picture, or to the right in the middle."""
+"""Share of those that turn that do; the others face the middle of the picture, or to the right in the middle."""
 
-PAIR_SHARE, GROUP_SHARE = 0.38, 0.17
+PAIR_SHARE, GROUP_SHARE = 0.4, 0.16
 """Shares of the scenes that show two subjects, and several of one subject."""
-
-HELD_OUT_COLOURS = {
-    "ox": "blue", "dog": "green", "cat": "purple", "bird": "grey", "rabbit": "red", "tree": "white",
-    "flower": "black", "house": "orange", "car": "pink", "boat": "green", "ball": "brown", "cube": "pink",
-}  # fmt: skip
-HELD_OUT_PLACES = {
-    "ox": "beach", "dog": "water", "cat": "snow", "bird": "road", "rabbit": "water", "tree": "road",
-    "flower": "beach", "house": "water", "car": "snow", "boat": "road", "ball": "snow", "cube": "water",
-}  # fmt: skip
-HELD_OUT_PAIRS = {left: KINDS[(i + 5) % len(KINDS)] for i, left in enumerate(KINDS)}
-"""A colour and a place that each kind is never shown in, and the kind that is never shown to its right: what a model
-makes of them it has put together by itself."""
+OVER_SHARE = 0.25
+"""Share of the pairs of which one is above the other."""
 
 
 @dataclass(frozen=True)
@@ -93,28 +102,43 @@ class Scene:
     time: str
     weather: str
     subjects: tuple[Subject, ...]
+    style: str = "flat"
+    light: str = LIGHTS[0]
+    warmth: str = WARMTHS[0]
+    """Of the light by day; `seen_warmth` tells that at any time."""
     hill: float = 0.5
     cloud: float = 0.5
     pattern: int = 0
     cut_out: bool = False
     """Whether subjects without a place stand where they stood in one, instead of in the middle."""
 
+    @property
+    def seen_warmth(self) -> str:
+        """The colour of the light, which sunset and night have of their own."""
+        return WARMTH_OF_TIME.get(self.time, self.warmth)
+
+    @property
+    def stacked(self) -> bool:
+        """Whether one subject is above the other."""
+        return len(self.subjects) == 2 and any(subject.position == ABOVE for subject in self.subjects)
+
 
 def is_held_out(scene: Scene) -> bool:
     """Whether training never shows the scene: it has a combination that is kept for evaluation.
 
-    Those are the tables above, and an ox on a snowy road: the documented example of the hub's API.
+    Those are the `held_out` of the kinds, and an ox on a snowy road: the documented example of the hub's API.
     """
     if any(subject.kind == "ox" for subject in scene.subjects) and (scene.place, scene.weather) == ("road", "snow"):
         return True
     for subject in scene.subjects:
-        if subject.colour == HELD_OUT_COLOURS[subject.kind] or scene.place == HELD_OUT_PLACES[subject.kind]:
+        held_out = kinds.ALL[subject.kind].held_out
+        if subject.colour == held_out.colour or scene.place == held_out.place:
             return True
-    return len(scene.subjects) == 2 and HELD_OUT_PAIRS[scene.subjects[0].kind] == scene.subjects[1].kind
+    return len(scene.subjects) == 2 and kinds.ALL[scene.subjects[0].kind].held_out.right == scene.subjects[1].kind
 
 
 def draw_scene(rng: random.Random, *, place_none_share: float = 0.08) -> Scene:
-    """Choose a scene at random; two subjects stand in their order, from the left."""
+    """Choose a scene at random; two subjects stand in their order, from the left or from above."""
     bare = rng.random() < place_none_share
     told = rng.random()
     if told < PAIR_SHARE:
@@ -123,27 +147,37 @@ def draw_scene(rng: random.Random, *, place_none_share: float = 0.08) -> Scene:
         subjects = (_draw_group(rng),)
     else:
         subjects = (_draw_single(rng, bare),)
+    time = "day" if bare else rng.choices(TIMES, TIME_SHARES)[0]
     return Scene(
         place=NO_PLACE if bare else _draw_place(rng, subjects),
-        time="day" if bare else rng.choices(TIMES, (0.44, 0.26, 0.30))[0],
-        weather="clear" if bare else rng.choices(WEATHERS, (0.56, 0.24, 0.20))[0],
+        time=time,
+        weather="clear" if bare else _of_shares(rng, WEATHERS, WEATHER_SHARES),
         subjects=subjects,
+        style=_of_shares(rng, STYLES, STYLE_SHARES),
+        light=rng.choices(LIGHTS, (0.8, 0.2))[0],
+        warmth=WARMTHS[0] if bare or time != "day" else rng.choices(WARMTHS, (0.76, 0.12, 0.12))[0],
         hill=rng.random(),
         cloud=rng.random(),
         pattern=rng.randrange(PATTERNS),
     )
 
 
+def _of_shares(rng: random.Random, values: tuple[str, ...], shares: dict[str, float]) -> str:
+    return rng.choices(values, [shares[value] for value in values])[0]
+
+
 def _draw_place(rng: random.Random, subjects: tuple[Subject, ...]) -> str:
     if any(subject.kind == "boat" for subject in subjects) and rng.random() < 0.4:
         return "water"
-    return rng.choices(PLACES, (0.23, 0.25, 0.19, 0.17, 0.16))[0]
+    return rng.choice(PLACES)
 
 
 def _draw_single(rng: random.Random, bare: bool) -> Subject:
-    position = rng.choices(POSITIONS, (0.2, 0.6, 0.2) if bare else (0.3, 0.4, 0.3))[0]
-    size = rng.choices(SIZES, (0.25, 0.4, 0.35))[0]
-    return draw_subject(rng, _draw_kind(rng), position, size)
+    kind = _draw_kind(rng)
+    if ABOVE in POSITIONS and not bare and rng.random() < (0.4 if kinds.ALL[kind].flies else 0.08):
+        return draw_subject(rng, kind, ABOVE, SIZE_ABOVE)
+    position = rng.choices(GROUND, (0.2, 0.6, 0.2) if bare else (0.3, 0.4, 0.3))[0]
+    return draw_subject(rng, kind, position, rng.choices(SIZES, (0.25, 0.4, 0.35))[0])
 
 
 def _draw_group(rng: random.Random) -> Subject:
@@ -153,18 +187,19 @@ def _draw_group(rng: random.Random) -> Subject:
 
 
 def _draw_kind(rng: random.Random, other_than: str = "") -> str:
-    shares = [0.0 if kind == other_than else share for kind, share in zip(KINDS, KIND_SHARES, strict=True)]
-    return rng.choices(KINDS, shares)[0]
+    return rng.choices(KINDS, [0.0 if kind == other_than else kinds.ALL[kind].share for kind in KINDS])[0]
 
 
 def _draw_pair(rng: random.Random) -> tuple[Subject, ...]:
     first = _draw_kind(rng)
-    kinds = [first, _draw_kind(rng, other_than=first)]
-    rng.shuffle(kinds)
-    return tuple(
-        draw_subject(rng, kind, position, rng.choices(("small", "medium"), (0.3, 0.7))[0])
-        for kind, position in zip(kinds, ("left", "right"), strict=True)
-    )
+    pair = [first, _draw_kind(rng, other_than=first)]
+    rng.shuffle(pair)
+    sizes = [rng.choices(("small", "medium"), (0.3, 0.7))[0] for _ in pair]
+    positions = ("left", "right")
+    if ABOVE in POSITIONS and rng.random() < OVER_SHARE:
+        pair.sort(key=lambda kind: not kinds.ALL[kind].flies)
+        positions, sizes[0] = (ABOVE, "centre"), SIZE_ABOVE
+    return tuple(draw_subject(rng, *each) for each in zip(pair, positions, sizes, strict=True))
 
 
 def usual_facing(position: str) -> str:
@@ -175,13 +210,14 @@ def usual_facing(position: str) -> str:
 def draw_subject(rng: random.Random, kind: str, position: str, size: str) -> Subject:
     """A single subject of this kind, in a colour and facing a side by chance."""
     facing = usual_facing(position)
-    if kind in TURNING and rng.random() < TURNED_SHARE:
+    if kinds.ALL[kind].turns and rng.random() < TURNED_SHARE:
         facing = "left" if facing == "right" else "right"
     return Subject(kind, _draw_colour(rng, kind), position, size, facing, _draw_shade(rng))
 
 
 def _draw_colour(rng: random.Random, kind: str) -> str:
-    return rng.choice(NATURAL.get(kind, COLOURS) if rng.random() < NATURAL_SHARE else COLOURS)
+    natural = kinds.ALL[kind].natural
+    return rng.choice(natural if natural and rng.random() < NATURAL_SHARE else COLOURS)
 
 
 def _draw_shade(rng: random.Random) -> float:
