@@ -131,9 +131,9 @@ def measure(arguments: argparse.Namespace, results: Results) -> None:
             for task, found in evaluation.tasks(per_task, draft, ring).items():
                 aim = {"aim": found / AIM} if task in ("overall", *quality.GENEVAL) else {}
                 results.add(f"{name}: {task}, ring {ring}", Figure(found, "share"), aim, prompts=per_task)
-        for fidelity, kinds in evaluation.edits(per_edit, draft).items():
-            for kind, told in kinds.items():
-                add_edit(results, f"{name}: {kind}, {fidelity} fidelity", told, per_edit)
+            for fidelity, kinds in evaluation.edits(per_edit, draft, ring).items():
+                for kind, told in kinds.items():
+                    add_edit(results, f"{name}: {kind}, {fidelity} fidelity, ring {ring}", told, per_edit)
         distance = ledger.once(
             f"{name}, {count} to others, {draft}", partial(distance_to, true, seer, model, count, draft)
         )

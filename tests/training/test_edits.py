@@ -9,7 +9,7 @@ import pytest
 from limner.training.world.captions import WORD, tables, words
 from limner.training.world.edits import EDITS, FILLED, Edit, draw_edit, fill, hole, instruct, word_edit
 from limner.training.world.render import render
-from limner.training.world.scene import Scene, is_held_out
+from limner.training.world.scene import Scene, is_held_out, ring_of
 
 
 def drawn(kind: str) -> list[Edit]:
@@ -77,3 +77,13 @@ def test_the_hole_of_an_edit_covers_all_that_it_changes(kind: str) -> None:
         assert (cells | ~changed).all(), edit
         assert (hole(edit, 8, 8, 8.0) | ~cells).all()
         assert set(WORD.findall(fill(edit, rng).lower())) <= words()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EDITS if ring_of(kind) == 1])
+def test_an_edit_of_the_first_ring_shows_nothing_later(kind: str) -> None:
+    rng = random.Random(7)
+    for edit in (draw_edit(rng, kind, ring=1) for _ in range(10)):
+        for scene in (*edit.inputs, edit.after):
+            assert (scene.style, scene.light, scene.warmth) == ("flat", "right", "neutral")
+            assert ring_of(scene.place) == ring_of(scene.weather) == 1
+            assert all(ring_of(each.kind) == 1 and each.position != "above" for each in scene.subjects)

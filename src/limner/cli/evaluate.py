@@ -52,10 +52,11 @@ def register(app: typer.Typer) -> None:
         seer = judge.train(folder, judge.RENDERS)
         draft = evaluation.Draft(presets[quality].steps, presets[quality].guidance)
         scored = score.Evaluation(model, seer, folder / f"{score.digest(path)}-{quality}.jsonl", sheets)
+        rings = range(1, RING + 1)
         told = {
             "quality": quality,
-            "scores": {f"ring {ring}": scored.tasks(per_task, draft, ring) for ring in range(1, RING + 1)},
-            "edits": scored.edits(per_edit, draft),
+            "scores": {f"ring {ring}": scored.tasks(per_task, draft, ring) for ring in rings},
+            "edits": {f"ring {ring}": scored.edits(per_edit, draft, ring) for ring in rings},
             "judge": judge.accuracy(seer, folder, judge.HELD_OUT),
         }
         print(json.dumps(told, indent=1))

@@ -17,16 +17,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from limner.model import pixels
-from limner.model.autoencoder import FACTOR
 from limner.model.checkpoint import Storybook
 from limner.training import evaluate
+from limner.training.data import HOLE_CELLS
 from limner.training.judge import Judge, Reading
 from limner.training.world import render, sheet
 from limner.training.world.edits import EDITS, FILLED, Edit, draw_edit, fill, hole, instruct
-from limner.training.world.scene import NO_PLACE, Subject
+from limner.training.world.scene import NO_PLACE, RING, Subject
 
 SIDE = 128
-CELLS = SIDE // FACTOR
 FILL = "fill"
 KINDS = (*EDITS, FILL)
 """Kinds of edit, and the filling of a hole with what an edit of a subject brings."""
@@ -60,18 +59,23 @@ class EditAnswer:
 
 
 def ask(
-    model: Storybook, judge: Judge, per_kind: int, draft: evaluate.Draft, kinds: tuple[str, ...] = KINDS
+    model: Storybook,
+    judge: Judge,
+    per_kind: int,
+    draft: evaluate.Draft,
+    kinds: tuple[str, ...] = KINDS,
+    ring: int = RING,
 ) -> list[EditAnswer]:
-    """The answers to `per_kind` edits of each kind; the same edits, words and seeds always."""
+    """The answers to `per_kind` edits of each kind, of the world up to a ring; the same edits and seeds always."""
     answers = []
     for kind in kinds:
         for number in range(per_kind):
             rng = random.Random(f"{kind}{FIRST_SEED + number}")
             if kind == FILL:
-                edit = draw_edit(rng, rng.choice(FILLED))
-                prompt, cells = fill(edit, rng), hole(edit, CELLS, CELLS)
+                edit = draw_edit(rng, rng.choice(FILLED), ring)
+                prompt, cells = fill(edit, rng), hole(edit, *HOLE_CELLS)
             else:
-                edit = draw_edit(rng, kind)
+                edit = draw_edit(rng, kind, ring)
                 prompt, cells = instruct(edit, rng), None
             answers.append(_answer(model, judge, edit, prompt, cells, number, draft))
     return answers

@@ -11,7 +11,7 @@ from limner.model.checkpoint import Storybook
 from limner.training import edit_quality, evaluate, quality
 from limner.training.judge import Judge
 from limner.training.ledger import Ledger
-from limner.training.world.scene import RING
+from limner.training.world.scene import RING, ring_of
 
 
 def digest(path: Path) -> str:
@@ -40,21 +40,22 @@ class Evaluation:
         found = {task: self._ledger.once(f"{task}, {name}", partial(measure, task)) for task in tasks}
         return found | {"overall": quality.overall(found)}
 
-    def edits(self, per_kind: int, draft: evaluate.Draft) -> dict[str, dict[str, Any]]:
+    def edits(self, per_kind: int, draft: evaluate.Draft, ring: int = RING) -> dict[str, dict[str, Any]]:
         """By fidelity and kind of edit, how many were followed and how well the rest was kept."""
-        name = f"{per_kind} x {draft.steps} steps, guidance {draft.guidance}"
+        name = f"{per_kind} x {draft.steps} steps, guidance {draft.guidance}, ring {ring}"
         found: dict[str, dict[str, Any]] = {}
         for fidelity in ("low", "high") if per_kind else ():
             kept = dataclasses.replace(draft, keep=fidelity == "high")
             found[fidelity] = {
-                kind: self._ledger.once(f"{kind}, {name}, {fidelity}", partial(self._edit, kind, per_kind, kept))
+                kind: self._ledger.once(f"{kind}, {name}, {fidelity}", partial(self._edit, kind, per_kind, kept, ring))
                 for kind in edit_quality.KINDS
+                if ring_of(kind) <= ring
             }
         return found
 
-    def _edit(self, kind: str, per_kind: int, draft: evaluate.Draft) -> dict[str, float]:
-        answers = edit_quality.ask(self._model, self._judge, per_kind, draft, (kind,))
-        self._show(f"{kind}-{'high' if draft.keep else 'low'}", partial(edit_quality.write_sheet, answers))
+    def _edit(self, kind: str, per_kind: int, draft: evaluate.Draft, ring: int) -> dict[str, float]:
+        answers = edit_quality.ask(self._model, self._judge, per_kind, draft, (kind,), ring)
+        self._show(f"{kind}-ring-{ring}-{'high' if draft.keep else 'low'}", partial(edit_quality.write_sheet, answers))
         return edit_quality.means(answers)
 
     def _show(self, name: str, write: Callable[[Path], None]) -> None:

@@ -24,6 +24,7 @@ from limner.training.world.scene import (
     LIGHTS,
     NO_PLACE,
     PLACES,
+    RING,
     STYLES,
     TIMES,
     WARMTHS,
@@ -33,6 +34,8 @@ from limner.training.world.scene import (
     draw_scene,
     draw_subject,
     is_held_out,
+    ring_of,
+    ring_of_scene,
     usual_facing,
 )
 
@@ -176,7 +179,7 @@ def _combine(rng: random.Random) -> Edit:
     return Edit("combine", scene, replace(second, subjects=(named,)), named, second)
 
 
-EDITS: dict[str, Callable[[random.Random], Edit]] = {
+_ALL: dict[str, Callable[[random.Random], Edit]] = {
     "recolour": _recolour,
     "add": _add,
     "remove": _remove,
@@ -186,19 +189,20 @@ EDITS: dict[str, Callable[[random.Random], Edit]] = {
     "weather": _weather,
     "time": _time,
     "place": _place,
-    **({"style": _style} if len(STYLES) > 1 else {}),
+    "style": _style,
     "light": _light,
     "background": _background,
     "combine": _combine,
 }
+EDITS = {kind: draw for kind, draw in _ALL.items() if ring_of(kind) <= RING}
 
 
-def draw_edit(rng: random.Random, kind: str = "") -> Edit:
-    """An edit of this kind (any that has one input, if none is named), none of whose scenes is held out."""
+def draw_edit(rng: random.Random, kind: str = "", ring: int = RING) -> Edit:
+    """An edit of this kind (any that has one input, if none is named), of the world up to a ring, nothing held out."""
     names = [name for name in EDITS if name != "combine"]
     kind = kind or rng.choices(names, [2 if name in HARD else 1 for name in names])[0]
     edit = EDITS[kind](rng)
-    while any(is_held_out(scene) for scene in (*edit.inputs, edit.after)):
+    while any(is_held_out(scene) or ring_of_scene(scene) > ring for scene in (*edit.inputs, edit.after)):
         edit = EDITS[kind](rng)
     return edit
 

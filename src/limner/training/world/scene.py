@@ -13,15 +13,23 @@ from limner.training.world import kinds
 RING = 2
 """How much of the world there is. It grows in rings, each after the one before is drawn well enough."""
 LATER = {
-    "forest": 2, "city": 2, "fog": 2, "above": 2, "watercolour": 2, "line": 2,
+    "forest": 2, "city": 2, "fog": 2, "above": 2, "watercolour": 2, "line": 2, "style": 2, "light": 2, "fill": 2,
     "desert": 3, "mountains": 3, "papercut": 3,
 }  # fmt: skip
 """The ring of what was not in the first, kinds aside: those say it themselves."""
 
 
 def ring_of(value: str) -> int:
-    """The ring in which a kind, place, weather, position or style came to the world."""
+    """The ring in which a kind, place, weather, position, style or kind of edit came to the world."""
     return kinds.ALL[value].ring if value in kinds.ALL else LATER.get(value, 1)
+
+
+def ring_of_scene(scene: Scene) -> int:
+    """The ring in which the scene became possible; light was the usual one in the first."""
+    values = [scene.place, scene.weather, scene.style]
+    values += [value for subject in scene.subjects for value in (subject.kind, subject.position)]
+    usual = (scene.light, scene.warmth) == (LIGHTS[0], WARMTHS[0])
+    return max(1 if usual else LATER["light"], *map(ring_of, values))
 
 
 def _here(*values: str) -> tuple[str, ...]:
