@@ -22,7 +22,7 @@ from benchmarks.candidate_networks import CONTRAST, PIXEL_NETWORKS, WIDTH, Pixel
 from benchmarks.engine import count_flop
 from benchmarks.results import Figure, Results, read_arguments
 from limner.engines.storybook import WEIGHTS
-from limner.model import checkpoint, pixels
+from limner.model import checkpoint
 from limner.model.autoencoder import PATCH
 from limner.model.text import SPECIAL
 from limner.training import evaluate, judge, layout, loop, quality, stages
@@ -59,12 +59,7 @@ def build(name: str, words: set[str]) -> checkpoint.Storybook:
 
 def encode(model: checkpoint.Storybook, shards: list[Shard]) -> list[stages.Encoded]:
     """The pictures of each shard as the model sees them."""
-    encoded = []
-    for shard in shards:
-        parts = torch.split(torch.from_numpy(np.load(shard.path)), 50)
-        latents = torch.cat([model.autoencoder.encode(pixels.to_floats(part)).half() for part in parts])
-        encoded.append(stages.Encoded(shard.path, latents, shard.first_seed))
-    return encoded
+    return [stages.Encoded(shard.path, stages.encode(model, np.load(shard.path)), shard.first_seed) for shard in shards]
 
 
 class Candidate(loop.Trainer):
@@ -87,24 +82,13 @@ class Candidate(loop.Trainer):
 
     def advance(self, minutes: float) -> None:
         """Train until so many minutes are used in all."""
-        began, last, losses = self.step, time.process_time(), []
+        began, last, losses = self.step, time.process_time(), list[float]()
         while self.seconds < minutes * 60:
-            share = loop.rate_share(self.stage, self.done)
-            for optimizer, rate in self.optimizers:
-                optimizer.param_groups[0]["lr"] = rate * share
-            value, pictures = self._loss(self.step)
-            value.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(self.modules.parameters(), loop.MAX_GRADIENT)
-            for optimizer, _ in self.optimizers:
-                optimizer.step()
-                optimizer.zero_grad()
-            self._follow()
-            losses.append(float(value.detach()))
+            losses.append(self.learn(self._loss))
             now = time.process_time()
-            self.step, self.pictures, self.seconds = self.step + 1, self.pictures + pictures, self.seconds + now - last
-            last = now
+            self.seconds, last = self.seconds + now - last, now
             if self.step % loop.LOG_STEPS == 0:
-                self._log(sum(losses) / len(losses), share)
+                self._log(sum(losses) / len(losses))
                 losses = []
         if self.step > began:
             self._save()
@@ -167,10 +151,7 @@ def measure(arguments: argparse.Namespace, results: Results) -> None:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     run = stages.Run(made, World(made.shapes, {}, processes=2), arguments.folder, find_device("cpu"))
     shards = run.source.shards(arguments.pictures, run.watch)
-    seer = judge.Judge()
-    kept = torch.load(arguments.judge, weights_only=True)["average"]
-    seer.load_state_dict({key.removeprefix("net."): value for key, value in kept.items()})
-    seer.eval().requires_grad_(False)
+    seer = judge.load(arguments.judge)
     candidates: list[Candidate] = []
     for name in arguments.only or NAMES:
         alike = next((one for one in candidates if {one.name, name} == set(PIXEL_NETWORKS)), None)

@@ -103,12 +103,12 @@ def of_counts(rng: random.Random) -> Alternatives:
     return f"{words} {at(scene)}", several(count), [several(each) for each in STANDING]
 
 
-def of_surroundings(name: str, values: Sequence[str], wording: str) -> Callable[[random.Random], Alternatives]:
+def of_surroundings(name: str, values: Sequence[str]) -> Callable[[random.Random], Alternatives]:
     def draw(rng: random.Random) -> Alternatives:
         scene = one(rng)
         scene = replace(scene, **{name: rng.choice(values)})  # type: ignore[arg-type]
         others = [replace(scene, **{name: value}) for value in values]  # type: ignore[arg-type]
-        said = "" if name == "place" else f" {tables()[wording].get(getattr(scene, name), [''])[0]}"
+        said = "" if name == "place" else f" {tables()[f'{name}s'][getattr(scene, name)][0]}"
         return f"{noun(scene.subjects[0])} {at(scene)}{said}", scene, others
 
     return draw
@@ -118,9 +118,9 @@ ASKED: dict[str, Callable[[random.Random], Alternatives]] = {
     "kind": of_kinds,
     "colour": of_colours,
     "count": of_counts,
-    "place": of_surroundings("place", known(PLACES), "places"),
-    "time": of_surroundings("time", TIMES, "times"),
-    "weather": of_surroundings("weather", known(WEATHERS), "weathers"),
+    "place": of_surroundings("place", known(PLACES)),
+    "time": of_surroundings("time", TIMES),
+    "weather": of_surroundings("weather", known(WEATHERS)),
 }
 
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from limner.training.world import paper, render, styles
-from limner.training.world.scene import COLOURS, KINDS, NO_PLACE, TIMES, Scene, Subject
+from limner.training.world.scene import COLOURS, KINDS, NO_PLACE, STYLE_SHARES, TIMES, Scene, Subject
 
-PAINTED = tuple(style for style in styles.STYLES if style != styles.FLAT)
+PAINTED = tuple(style for style in STYLE_SHARES if style != styles.FLAT)
 
 
 def picture(
@@ -41,7 +41,7 @@ def distance(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
 
 @pytest.mark.parametrize("kind", KINDS[::3])
 def test_a_cut_out_keeps_its_outline_and_nothing_lies_around_it(kind: str) -> None:
-    flat, *painted = (picture(style, kind=kind)[..., 3] for style in styles.STYLES)
+    flat, *painted = (picture(style, kind=kind)[..., 3] for style in STYLE_SHARES)
 
     for alpha in painted:
         assert not alpha[flat == 0].any()
@@ -57,7 +57,7 @@ def test_colours_can_be_told_apart(style: str) -> None:
 
 @pytest.mark.parametrize("time", TIMES)
 def test_no_two_styles_look_alike(time: str) -> None:
-    drawn = [picture(style, "field", time) for style in styles.STYLES]
+    drawn = [picture(style, "field", time) for style in STYLE_SHARES]
 
     assert min(distance(one, other) for one, other in combinations(drawn, 2)) > 8
 
@@ -99,7 +99,7 @@ def test_card_casts_its_shadow_to_the_lower_right_whichever_way_the_subject_face
     assert card[71, 50] < 230
 
 
-@pytest.mark.parametrize("style", styles.STYLES)
+@pytest.mark.parametrize("style", STYLE_SHARES)
 def test_paper_is_one_of_a_few_sheets_and_leaves_alpha_alone(style: str) -> None:
     cut_out, landscape = picture(styles.FLAT), picture(styles.FLAT, "field")
     before = landscape.copy()

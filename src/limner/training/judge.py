@@ -168,6 +168,13 @@ def train(folder: Path, renders: int, stage: Stage = STAGE) -> Judge:
     return judge.eval().requires_grad_(False)
 
 
+def load(path: Path) -> Judge:
+    """The judge that a stage has left at `path`, without the renders it was trained on."""
+    judge, kept = Judge(), torch.load(path, weights_only=True)["average"]
+    judge.load_state_dict({name.removeprefix("net."): value for name, value in kept.items()})
+    return judge.eval().requires_grad_(False)
+
+
 def blur(floats: Float[Tensor, "b 4 h w"], generator: torch.Generator) -> Float[Tensor, "b 4 h w"]:
     """Renders made a little unsharp and grainy, each by chance: a picture need not be perfect to show what it shows."""
     count = len(floats)

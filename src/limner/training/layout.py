@@ -11,7 +11,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from limner.training.world.render import stand
+from limner.training.world.render import frame_of, stand
 from limner.training.world.scene import COLOURS, KINDS, NO_PLACE, PLACES, STYLES, TIMES, WEATHERS, Scene
 
 NOTHING = 0
@@ -21,8 +21,7 @@ CLASSES = (len(KINDS) + 1, len(COLOURS) + 1, len(PLACES) + 1, len(TIMES), len(WE
 
 def label(scene: Scene, rows: int, columns: int) -> Int64[Tensor, "q n"]:
     """The right answers for each token of a (rows, columns) grid; kind and colour are 0 where no subject is."""
-    side = min(rows, columns)
-    frame = columns / side * 100, rows / side * 100
+    frame = frame_of(columns, rows)
     y = (np.arange(rows) + 0.5) / rows * frame[1]
     x = (np.arange(columns) + 0.5) / columns * frame[0]
     labels = np.full((len(CLASSES), rows, columns), NOTHING)

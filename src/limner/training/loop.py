@@ -66,32 +66,37 @@ class Trainer:
             return
         last, saved, recent = time.monotonic(), time.monotonic(), []
         while self.done < 1:
-            share = rate_share(self.stage, self.done)
-            for optimizer, rate in self.optimizers:
-                optimizer.param_groups[0]["lr"] = rate * share
-            with precision(self._device):
-                value, pictures = loss(self.step)
-            value.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(self.modules.parameters(), MAX_GRADIENT)
-            for optimizer, _ in self.optimizers:
-                optimizer.step()
-                optimizer.zero_grad()
-            self._follow()
+            value = self.learn(loss)
             now = time.monotonic()
-            self.step, self.pictures, self.seconds = self.step + 1, self.pictures + pictures, self.seconds + now - last
-            last = now
-            recent.append(float(value.detach()))
+            self.seconds, last = self.seconds + now - last, now
+            recent.append(value)
             mean = sum(recent) / len(recent)
             left = self.stage.minutes * 60 - self.seconds
             self._watch(Progress(self.name, self.done, left, self.pictures_per_second, mean))
             if self.step % LOG_STEPS == 0:
-                self._log(mean, share)
+                self._log(mean)
                 recent = []
             if now - saved > SAVE_SECONDS or self.done >= 1:
                 self._save()
                 sample(self.average)
                 saved = time.monotonic()
                 last = saved
+
+    def learn(self, loss: Callable[[int], tuple[Tensor, int]]) -> float:
+        """Take one step and return its loss; whoever calls this counts the seconds."""
+        share = rate_share(self.stage, self.done)
+        for optimizer, rate in self.optimizers:
+            optimizer.param_groups[0]["lr"] = rate * share
+        with precision(self._device):
+            value, pictures = loss(self.step)
+        value.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.modules.parameters(), MAX_GRADIENT)
+        for optimizer, _ in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        self._follow()
+        self.step, self.pictures = self.step + 1, self.pictures + pictures
+        return float(value.detach())
 
     def _follow(self) -> None:
         """Move the average towards the weights; quickly at first."""
@@ -100,14 +105,14 @@ class Trainer:
             for kept, fresh in zip(self.average.state_dict().values(), self.modules.state_dict().values(), strict=True):
                 kept.lerp_(fresh, 1 - decay)
 
-    def _log(self, loss: float, share: float) -> None:
+    def _log(self, loss: float) -> None:
         line = {
             "stage": self.name,
             "step": self.step,
             "pictures": self.pictures,
             "seconds": round(self.seconds, 1),
             "loss": round(loss, 5),
-            "rate": round(self.stage.rate * share, 7),
+            "rate": round(self.stage.rate * rate_share(self.stage, self.done), 7),
             "pictures_per_second": round(self.pictures_per_second, 1),
         }
         with self._log_file.open("a", encoding="utf-8") as file:

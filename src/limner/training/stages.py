@@ -182,12 +182,13 @@ def encode_pictures(model: Storybook, run: Run, shards: list[Shard]) -> list[Enc
     for shard in shards:
         kept = run.folder / LATENTS / f"{shard.path.stem}.pt"
         if not kept.exists():
-            torch.save(_encode(model, np.load(shard.path)), kept)
+            torch.save(encode(model, np.load(shard.path)), kept)
         encoded.append(Encoded(shard.path, torch.load(kept, weights_only=True), shard.first_seed))
     return encoded
 
 
-def _encode(model: Storybook, pictures: Pictures) -> Tensor:
+def encode(model: Storybook, pictures: Pictures) -> Tensor:
+    """The latents of pictures, or of the inputs and results of edits, in half precision."""
     flat = torch.from_numpy(pictures.reshape(-1, *pictures.shape[-3:]))
     latents = [model.autoencoder.encode(pixels.to_floats(flat[i : i + 50])).half() for i in range(0, len(flat), 50)]
     return torch.cat(latents).reshape(*pictures.shape[:-3], *latents[0].shape[1:])

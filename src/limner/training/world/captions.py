@@ -179,7 +179,7 @@ def _stacked(scene: Scene, rng: random.Random, brief: bool, told: float) -> str:
         return f"{upper} {rng.choice(table['relations']['above'])} {lower}"
     if told < 0.7:
         return f"{lower} {rng.choice(table['relations']['below'])} {upper}"
-    return f"{upper} {rng.choice(table['positions'][ABOVE])} and {lower} {rng.choice(table['lower']['centre'])}"
+    return f"{upper} {rng.choice(table['positions'][ABOVE])} and {lower} {rng.choice(table['lower'])}"
 
 
 def several(subject: Subject, rng: random.Random) -> str:

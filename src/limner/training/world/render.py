@@ -56,8 +56,7 @@ def render(scene: Scene, width: int, height: int) -> NDArray[np.uint8]:
 
 def scene_svg(scene: Scene, width: int, height: int) -> str:
     """The whole scene as SVG text for a picture of this shape."""
-    unit = min(width, height) / 100
-    wide, high = width / unit, height / unit
+    wide, high = frame_of(width, height)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 '
         f'{wide:.3f} {high:.3f}">'
@@ -71,6 +70,12 @@ def scene_svg(scene: Scene, width: int, height: int) -> str:
         parts.append(landscape.falling(scene, wide, high))
     parts.append("</svg>")
     return styles.redraw(scene.style, "".join(parts))
+
+
+def frame_of(width: int, height: int) -> tuple[float, float]:
+    """A picture's width and height in units, of which its shorter side has 100."""
+    unit = min(width, height) / 100
+    return width / unit, height / unit
 
 
 @cache
@@ -128,8 +133,7 @@ def stand(
 
 def covers(scene: Scene, subject: Subject, rows: int, columns: int, margin: float = 0.0) -> NDArray[np.bool_]:
     """The cells of a (rows, columns) grid over the picture that a subject and its shadow touch, and `margin` units."""
-    side = min(rows, columns)
-    frame = columns / side * 100, rows / side * 100
+    frame = frame_of(columns, rows)
     top, left = np.arange(rows) / rows * frame[1], np.arange(columns) / columns * frame[0]
     low, right = top + frame[1] / rows, left + frame[0] / columns
     covered = np.zeros((rows, columns), dtype=np.bool_)

@@ -21,7 +21,6 @@ from limner.training.world import paper
 from limner.training.world.colours import mix, parse, text
 
 FLAT, WATERCOLOUR, LINE, PAPERCUT = "flat", "watercolour", "line", "papercut"
-STYLES = (FLAT, WATERCOLOUR, LINE, PAPERCUT)
 
 NAMESPACE = ' xmlns="http://www.w3.org/2000/svg"'
 SCALE = re.compile(r"scale\(([-\d.]+) ?([-\d.]*)\)")
