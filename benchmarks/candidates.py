@@ -9,6 +9,7 @@ import argparse
 import dataclasses
 import time
 from copy import deepcopy
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 
 from benchmarks.candidate_networks import CONTRAST, PIXEL_NETWORKS, WIDTH, PixelCodec
 from benchmarks.engine import count_flop
+from benchmarks.quality import distance_to, see_renders
 from benchmarks.results import Figure, Results, read_arguments
 from limner.engines.storybook import WEIGHTS
 from limner.model import checkpoint
@@ -39,6 +41,8 @@ slows all alike."""
 SCORED, QUESTIONS = (10.0, 20.0), 40
 """After so many minutes half as many questions a task are asked as at the end."""
 DRAFT = evaluate.Draft(7, 2.0)
+TASKS = (*quality.GENEVAL, "place", "time", "weather", "style")
+DISTANCE_PICTURES = 300
 NAMES = (*PIXEL_NETWORKS, "latent")
 
 
@@ -110,17 +114,25 @@ def share_met(model: checkpoint.Storybook, seer: judge.Judge, per_task: int, tas
     return quality.share(quality.ask(model, seer, per_task, DRAFT, (task,)))
 
 
-def score(candidate: Candidate, seer: judge.Judge, minutes: float, per_task: int, results: Results) -> None:
-    """What the judge sees in its pictures, and a sheet."""
+@dataclass(frozen=True)
+class Judged:
+    """By whom, and beside what features of so many true pictures."""
+
+    seer: judge.Judge
+    true: Tensor
+    distance_pictures: int
+
+
+def score(candidate: Candidate, judged: Judged, minutes: float, per_task: int, results: Results) -> None:
+    """What the judge sees in its pictures, how far they are from true ones, and a sheet."""
     model, folder, name = candidate.show(), candidate.folder, candidate.name
-    ledger = Ledger(folder / "scores.jsonl")
+    ledger, at = Ledger(folder / "scores.jsonl"), f"{name}, {minutes:g} minutes"
     found = {
-        task: ledger.once(
-            f"{name}, {minutes:g} minutes, {per_task} x {task}",
-            partial(share_met, model, seer, per_task, task),
-        )
-        for task in quality.GENEVAL
+        task: ledger.once(f"{at}, {per_task} x {task}", partial(share_met, model, judged.seer, per_task, task))
+        for task in TASKS
     }
+    far = partial(distance_to, judged.true, judged.seer, model, judged.distance_pictures, DRAFT)
+    distance = ledger.once(f"{at}, {judged.distance_pictures} to others", far)
     started = time.process_time()
     drawn = [evaluate.draw_base(model, prompt, seed, DRAFT) for prompt in evaluate.PROMPTS for seed in range(4)]
     took = (time.process_time() - started) / len(drawn)
@@ -134,7 +146,8 @@ def score(candidate: Candidate, seer: judge.Judge, minutes: float, per_task: int
         "draw_gflop": round(count_flop(partial(evaluate.draw_base, model, evaluate.PROMPTS[1], 0, DRAFT)), 2),
     }
     for task, value in (found | {"overall": quality.overall(found)}).items():
-        results.add(f"{name}, {minutes:g} minutes: {task}", Figure(value, "share"), {}, **told)
+        results.add(f"{at}: {task}", Figure(value, "share"), {}, **told)
+    results.add(f"{at}: distance to renders", Figure(distance, "Frechet"), {}, **told)
     small = Image.fromarray(sheet.contact_sheet(drawn, 8)).quantize(256, dither=Image.Dither.NONE)
     small.save(sheet_of(candidate, minutes), optimize=True)
 
@@ -151,7 +164,8 @@ def measure(arguments: argparse.Namespace, results: Results) -> None:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     run = stages.Run(made, World(made.shapes, {}, processes=2), arguments.folder, find_device("cpu"))
     shards = run.source.shards(arguments.pictures, run.watch)
-    seer = judge.load(arguments.judge)
+    seer, count = judge.load(arguments.judge), 60 if arguments.quick else DISTANCE_PICTURES
+    judged = Judged(seer, see_renders(seer, count)[1], count)
     candidates: list[Candidate] = []
     for name in arguments.only or NAMES:
         alike = next((one for one in candidates if {one.name, name} == set(PIXEL_NETWORKS)), None)
@@ -162,7 +176,7 @@ def measure(arguments: argparse.Namespace, results: Results) -> None:
         for candidate in candidates:
             candidate.advance(end)
             if not sheet_of(candidate, end).exists() and (end == minutes or end in SCORED):
-                score(candidate, seer, end, per_task if end == minutes else per_task // 2, results)
+                score(candidate, judged, end, per_task if end == minutes else per_task // 2, results)
 
 
 if __name__ == "__main__":

@@ -75,6 +75,12 @@ def draw(model: checkpoint.Storybook, count: int, draft: evaluate.Draft) -> list
     return [evaluate.draw_base(model, text, seed, draft) for seed, (_, text) in enumerate(scenes(count))]
 
 
+def see_renders(seer: judge.Judge, count: int) -> tuple[Tensor, Tensor]:
+    """The features of the pictures that `draw` is asked for as they should be, and of as many others."""
+    shown = see(seer, [render.render(scene, judge.SIDE, judge.SIDE) for scene, _ in scenes(2 * count)])
+    return shown[: len(shown) // 2], shown[len(shown) // 2 :]
+
+
 def strongest(features: Tensor) -> Tensor:
     """The directions (256, `COMPONENTS`) in which the features of true pictures differ most.
 
@@ -112,9 +118,7 @@ def measure(arguments: argparse.Namespace, results: Results) -> None:
     for name, found in judge.accuracy(seer, arguments.folder, judge.HELD_OUT).items():
         results.add(f"judge, {name}", Figure(found, "share"), {"aim": found / AIM_JUDGE})
     count = 60 if arguments.quick else DISTANCE_PICTURES
-    truths = [render.render(scene, judge.SIDE, judge.SIDE) for scene, _ in scenes(2 * count)]
-    half = len(truths) // 2
-    same, true = see(seer, truths[:half]), see(seer, truths[half:])
+    same, true = see_renders(seer, count)
     ledger = Ledger(arguments.folder / f"{score.digest(arguments.checkpoint)}-distance.jsonl")
     results.add(
         "distance of renders to others",

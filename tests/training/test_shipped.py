@@ -20,6 +20,7 @@ from limner.training.world.render import render
 from limner.training.world.scene import (
     COLOURS,
     KINDS,
+    NO_PLACE,
     PLACES,
     SIZE_OF_COUNT,
     STANDING,
@@ -37,6 +38,8 @@ RING = 1
 """What the shipped weights know of the world."""
 LEAST = 0.75
 """Share of the pictures that must be nearest to what was asked. Chance would give a third at best."""
+ALPHA_ERROR = 0.05
+"""Mean absolute difference to the alpha of the nearest render, of 1, in the mean of `EACH` cut-outs."""
 DRAFT = evaluate.Draft(7, 2.0)
 
 
@@ -136,3 +139,17 @@ def test_what_is_drawn_is_nearest_to_what_was_asked(model: checkpoint.Storybook,
         apart = [np.abs(made - render(scene, 128, 128)).mean() for scene in others]
         nearest.append(others[int(np.argmin(apart))] == wanted)
     assert sum(nearest) / EACH >= LEAST, nearest
+
+
+def test_a_cut_out_is_as_see_through_as_a_true_one(model: checkpoint.Storybook) -> None:
+    rng, errors = random.Random("alpha"), []
+    for seed in range(EACH):
+        subject = one(rng).subjects[0]
+        cuts = [
+            render(Scene(NO_PLACE, "day", "clear", (replace(subject, facing=facing),)), 128, 128)
+            for facing in ("left", "right")
+        ]
+        prompt = f"{noun(subject)} on a transparent background"
+        made = evaluate.draw_base(model, prompt, seed, DRAFT, transparent=True)
+        errors.append(min(np.abs(made[..., 3] / 255 - true[..., 3] / 255).mean() for true in cuts))
+    assert np.mean(errors) <= ALPHA_ERROR, errors

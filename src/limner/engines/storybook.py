@@ -16,7 +16,7 @@ from limner.engines import registry
 from limner.engines.engine import Control, Job, Pixels
 from limner.engines.plan import preview_steps
 from limner.errors import EngineFailed
-from limner.model import checkpoint, edit, flow, pixels, sampler
+from limner.model import checkpoint, cutout, edit, flow, pixels, sampler
 from limner.model.autoencoder import FACTOR as LATENT_FACTOR
 from limner.model.upsampler import FACTOR as LARGE_FACTOR
 
@@ -86,7 +86,7 @@ class StorybookEngine:
                 control.done(job.id, _bytes(self._finish(job, references, step.x_t), opaque=opaque), ())
                 return
             if i in shown:
-                control.preview(job.id, _bytes(self._paint(step.estimate), opaque=opaque))
+                control.preview(job.id, _bytes(self._paint(job, step.estimate), opaque=opaque))
             yield i
 
     def _read(self, job: Job) -> list[torch.Tensor]:
@@ -114,15 +114,18 @@ class StorybookEngine:
 
     def _finish(self, job: Job, references: list[torch.Tensor], latent: torch.Tensor) -> torch.Tensor:
         """The picture; an edit of high fidelity keeps the pixels of its input wherever nothing was changed."""
-        painted = self._paint(latent)
+        painted = self._paint(job, latent)
         if not references or job.mask is not None or job.plan.input_fidelity == "low":
             return painted
         picture = pixels.cover_bytes(pixels.from_array(job.inputs[0]), job.plan.height, job.plan.width)
         places = edit.changed_places(self._model.autoencoder, latent, references[0])
         return edit.keep_unchanged(painted, picture, places)
 
-    def _paint(self, latent: torch.Tensor) -> torch.Tensor:
-        large: torch.Tensor = self._model.upsampler(self._model.autoencoder.decode(latent))
+    def _paint(self, job: Job, latent: torch.Tensor) -> torch.Tensor:
+        base = self._model.autoencoder.decode(latent)
+        if job.plan.background == "transparent":
+            base = cutout.settle(base)
+        large: torch.Tensor = self._model.upsampler(base)
         return large
 
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from limner.model import edit, flow, pixels, sampler
+from limner.model import cutout, edit, flow, pixels, sampler
 from limner.model.autoencoder import FACTOR as LATENT_FACTOR
 from limner.model.checkpoint import Storybook
 from limner.training.world import sheet
@@ -70,12 +70,14 @@ def draw_base(
         velocity = edit.hold(velocity, references[0], noise, places)
     *_, last = sampler.euler(velocity, noise, flow.schedule(draft.steps, model.config.shift, last=model.config.last))
     painted = model.autoencoder.decode(last.x_t)
+    see_through = transparent or "transparent" in prompt
+    if see_through:
+        painted = cutout.settle(painted)
     if floats and (draft.keep or places is not None):
         if places is None:
             places = edit.changed_places(model.autoencoder, last.x_t, references[0])
         painted = edit.keep_unchanged(painted, floats[0], places)
-    opaque = not (transparent or "transparent" in prompt)
-    drawn: NDArray[np.uint8] = pixels.to_bytes(painted, opaque=opaque)[0].numpy()
+    drawn: NDArray[np.uint8] = pixels.to_bytes(painted, opaque=not see_through)[0].numpy()
     return drawn
 
 
