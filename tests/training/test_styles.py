@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from limner.training.world import paper, render, styles
-from limner.training.world.scene import COLOURS, KINDS, NO_PLACE, STYLE_SHARES, TIMES, Scene, Subject
+from limner.training.world.scene import COLOURS, KINDS, NO_PLACE, STYLE_SHARES, TIME_SHARES, Scene, Subject
 
 PAINTED = tuple(style for style in STYLE_SHARES if style != styles.FLAT)
 
@@ -55,7 +55,7 @@ def test_colours_can_be_told_apart(style: str) -> None:
     assert min(np.abs(one - other).max() for one, other in combinations(bodies, 2)) > 40
 
 
-@pytest.mark.parametrize("time", TIMES)
+@pytest.mark.parametrize("time", TIME_SHARES)
 def test_no_two_styles_look_alike(time: str) -> None:
     drawn = [picture(style, "field", time) for style in STYLE_SHARES]
 

@@ -4,37 +4,51 @@ from __future__ import annotations
 
 import random
 import re
+import tomllib
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from limner.training.quality import Asker
-from limner.training.world import kinds
+from limner.training.world import captions, kinds, landscape
 from limner.training.world.captions import WORD, caption, tables, words
 from limner.training.world.colours import subject_tokens
 from limner.training.world.pairs import training_pair
-from limner.training.world.render import CUT, GRID, kind_fragment, render, scene_svg, stand
+from limner.training.world.render import CUT, GRID, covers, kind_fragment, render, scene_svg, stand
 from limner.training.world.scene import (
     ABOVE,
+    BEHIND,
+    CLOSE,
     COLOURS,
+    FAR,
     KINDS,
     LIGHTS,
     NO_PLACE,
     PLACES,
     POSITIONS,
+    SIZE_SHARES,
     SIZES,
     STANDING,
+    STYLE_SHARES,
     STYLES,
+    TIME_SHARES,
     TIMES,
     TOGETHER,
+    USUAL_SIZES,
     WARMTHS,
+    WEATHER_SHARES,
     WEATHERS,
     Scene,
     Subject,
     draw_scene,
     is_held_out,
     ring_of,
+    ring_of_scene,
     usual_facing,
 )
 from limner.training.world.sheet import contact_sheet
@@ -203,7 +217,8 @@ def test_subjects_stand_on_the_grid_of_the_latents_and_keep_apart(
     pairs: list[tuple[Scene, str]], wide: float, high: float
 ) -> None:
     for scene, _ in pairs:
-        stands = [stand(scene, each, at, (wide, high)) for each in scene.subjects for at in each.standing()]
+        usual = [each for each in scene.subjects if each.size in USUAL_SIZES]
+        stands = [stand(scene, each, at, (wide, high)) for each in usual for at in each.standing()]
         for middle, base, box in stands:
             assert middle % GRID == base % GRID == 0
             assert box / 2 - CUT <= middle <= wide - box / 2 + CUT
@@ -241,7 +256,7 @@ def test_a_caption_claims_nothing_false_of_time_and_weather(pairs: list[tuple[Sc
 def test_a_caption_claims_no_other_place(pairs: list[tuple[Scene, str]]) -> None:
     signs = {
         "road": r"\b(road|street|path)\b",
-        "beach": r"\b(beach|sand|seaside|shore)\b",
+        "beach": r"\b(beach|(?<!desert )sand(?! dunes)|seaside|shore)\b",
         "water": r"\b(water|sea|lake)\b",
         "forest": r"\b(forest|woods?)\b",
         "city": r"\b(city|town|buildings)\b",
@@ -263,7 +278,7 @@ def test_every_kind_file_is_well_formed_and_leaves_no_placeholder_behind(kind: s
 
 
 def test_white_stays_pale_and_black_stays_dark_under_every_light() -> None:
-    for time in TIMES:
+    for time in TIME_SHARES:
         white, black = (subject_tokens(colour, time, 1.0)["main"] for colour in ("white", "black"))
         assert min(int(white[place : place + 2], 16) for place in (1, 3, 5)) > 180
         assert max(int(black[place : place + 2], 16) for place in (1, 3, 5)) < 70
@@ -275,6 +290,86 @@ def test_a_caption_can_be_long_or_short() -> None:
     lengths = {len(caption(scene, rng).split()) for _ in range(300)}
     assert min(lengths) <= 3
     assert max(lengths) >= 15
+
+
+@pytest.mark.parametrize("style", STYLE_SHARES)
+def test_no_two_times_and_no_two_weathers_look_alike(style: str) -> None:
+    flower = replace(subject("flower"), size="small")
+    shown = Scene("field", "day", "clear", (flower,), style)
+    for name, values in (("time", TIME_SHARES), ("weather", WEATHER_SHARES)):
+        scenes = [replace(shown, **{name: value}) for value in values]  # type: ignore[arg-type]
+        skies = [render(scene, 128, 128)[:64, :, :3].astype(int) for scene in scenes]
+        for one, other in combinations(skies, 2):
+            assert np.abs(one - other).mean() > 5
+
+
+@pytest.mark.parametrize("place", [*PLACES, "desert", "mountains"])
+def test_lightning_is_to_be_seen_in_a_storm_wherever_it_is(place: str) -> None:
+    rainy = Scene(place, "night", "rain", (subject(),))
+    red, _, blue = np.moveaxis(render(replace(rainy, weather="storm"), 128, 128)[:64, :, :3].astype(int), 2, 0)
+    assert (red - blue > 100).sum() > 100
+
+
+def changed(scene: Scene, without: Scene) -> NDArray[np.bool_]:
+    """Which of 8 x 8 cells of the picture are not as in the other one."""
+    one, other = (render(each, 128, 128).astype(int) for each in (scene, without))
+    return np.asarray((np.abs(one - other).max(axis=-1) > 40).reshape(8, 16, 8, 16).any(axis=(1, 3)))
+
+
+@pytest.mark.parametrize("kind", KINDS[::4])
+def test_one_behind_another_is_higher_up_and_partly_covered(kind: str) -> None:
+    back, front = Subject(kind, "red", BEHIND, "medium", "right"), replace(subject("house"), size="medium")
+    scene = Scene("field", "day", "clear", (back, front))
+    alone = replace(scene, subjects=(front,))
+    (x, base, box), (front_x, front_base, front_box) = (
+        stand(scene, each, each.standing()[0], (100, 100)) for each in (back, front)
+    )
+    assert scene.stacked
+    assert base < front_base
+    assert x - box / 2 < front_x + front_box / 2
+    seen = changed(scene, alone)
+    assert seen.sum() >= 3
+    assert (covers(scene, back, 8, 8) | ~seen).all()
+    assert (changed(replace(scene, subjects=(back,)), replace(scene, subjects=())) >= seen).all()
+
+
+@pytest.mark.parametrize("kind", KINDS[::4])
+def test_what_is_close_fills_the_picture_and_what_is_far_is_tiny_under_the_horizon(kind: str) -> None:
+    nobody = Scene("road", "day", "clear", ())
+    close, far = (Subject(kind, "red", "centre", size, "right") for size in (CLOSE, FAR))
+    near = changed(replace(nobody, subjects=(close,)), nobody)
+    assert near[-1].any()
+    assert near.mean() > 0.3
+    seen = changed(replace(nobody, subjects=(far,)), nobody)
+    assert 0 < seen.mean() < 0.15
+    assert (covers(nobody, far, 8, 8) | ~seen).all()
+    _, base, _ = stand(nobody, far, far.standing()[0], (100, 100))
+    assert 100 * landscape.HORIZON < base < 100 - GRID
+
+
+def test_a_scene_is_of_the_ring_of_the_last_that_it_shows() -> None:
+    first = Scene("field", "day", "clear", (subject(),))
+    assert ring_of_scene(first) == 1
+    others = (replace(subject(), size=FAR), replace(subject(), position=BEHIND))
+    shown = [replace(first, subjects=(each,)) for each in others]
+    for scene in (replace(first, time="dawn"), replace(first, weather="storm"), *shown):
+        assert ring_of_scene(scene) == 3
+
+
+def test_there_are_words_for_every_value_of_every_ring() -> None:
+    written = tomllib.loads((Path(captions.__file__).parent / "words.toml").read_text(encoding="utf-8"))
+    weathers = set(WEATHER_SHARES)
+    assert set(written["times"]) == set(written["time_nouns"]) == set(TIME_SHARES)
+    assert set(written["weathers"]) == set(written["weather_edits"]) == weathers
+    assert set(written["now"]) == {*TIME_SHARES, *weathers} - {"clear"}
+    assert set(written["adjectives"]) == weathers - {"clear"}
+    assert {name.removeprefix("places_") for name in written if name.startswith("places_")} == {
+        *weathers,
+        "of_second",
+    } - {"clear"}
+    assert {*written["sizes"], *written["distances"], "medium"} == set(SIZE_SHARES)
+    assert {"behind", "front"} <= set(written["relations"])
+    assert BEHIND in written["positions"]
 
 
 def test_a_contact_sheet_holds_all_pictures() -> None:

@@ -23,7 +23,7 @@ from limner.training.judge import Judge, Reading
 from limner.training.world import kinds, sheet
 from limner.training.world.captions import article, tables
 from limner.training.world.scene import (
-    ABOVE,
+    BEHIND,
     COLOURS,
     KINDS,
     LIGHTS,
@@ -31,6 +31,7 @@ from limner.training.world.scene import (
     POSITIONS,
     RING,
     SIZES,
+    STACKED,
     STANDING,
     STYLES,
     TIMES,
@@ -125,15 +126,16 @@ class Asker:
         return Question(text, ({"kind": kind, "colour": colour},))
 
     def position(self) -> Question:
-        """A kind at a position, or one beside, over or under another that it was never shown with."""
+        """A kind at a position, or one beside, over, under, behind or before another that it was never shown with."""
         if self.rng.random() < 0.5:
-            kind, position = self._one(KINDS), self._one(POSITIONS)
+            kind = self._one(KINDS)
+            position = self._one([each for each in POSITIONS if each != BEHIND])
             what = f"{self._noun(kind)} {self._word('positions', position)}"
             return Question(f"{what} {self._held_out_place(kind)}", ({"kind": kind, "position": position},))
         pair, sides = self._held_out_pair(), ("left", "right")
         relations = sides
-        if self._one(POSITIONS) == ABOVE:
-            sides, relations = (ABOVE, "centre"), ("above", "below")
+        if (position := self._one(POSITIONS)) in STACKED:
+            sides, relations = (position, "centre"), STACKED[position]
         first = self.rng.randrange(2)
         relation = self._word("relations", relations[first])
         what = f"{self._noun(pair[first])} {relation} {self._noun(pair[1 - first])}"
@@ -148,9 +150,13 @@ class Asker:
         return Question(self._sentence(what, self._place()), asked)
 
     def size(self) -> Question:
-        """A kind that is small or large."""
-        kind, size = self._one(KINDS), self.rng.choice([size for size in SIZES if size in tables()["sizes"]])
-        text = f"{self._noun(kind, self._word('sizes', size))} {self._place()}"
+        """A kind that is small or large, very near or far away."""
+        kind, size = self._one(KINDS), self._one([size for size in SIZES if size != "medium"])
+        if size in tables()["distances"]:
+            what = self._word("distances", size).replace("{it}", self._noun(kind))
+        else:
+            what = self._noun(kind, self._word("sizes", size))
+        text = f"{what} {self._place()}"
         return Question(text, ({"kind": kind, "size": size},))
 
     def facing(self) -> Question:

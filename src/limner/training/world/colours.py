@@ -21,20 +21,28 @@ PALETTE: dict[str, str] = {
     "grey": "#9197a1",
 }
 
-SUBJECT_LIGHT: dict[str, Rgb] = {"day": (1.0, 1.0, 1.0), "sunset": (1.0, 0.93, 0.88), "night": (0.88, 0.87, 0.96)}
+SUBJECT_LIGHT: dict[str, Rgb] = {"day": (1.0, 1.0, 1.0), "sunset": (1.0, 0.93, 0.88), "night": (0.88, 0.87, 0.96),
+    "dawn": (0.97, 0.95, 0.99),
+}  # fmt: skip
 # Colours that would turn olive or grey under a violet shade keep a warm one.
 WARM_SHADES = {"yellow": "#b8600c", "orange": "#8a2f06"}
-GROUND_LIGHT: dict[str, Rgb] = {"day": (1.0, 1.0, 1.0), "sunset": (1.0, 0.80, 0.70), "night": (0.42, 0.49, 0.72)}
+GROUND_LIGHT: dict[str, Rgb] = {"day": (1.0, 1.0, 1.0), "sunset": (1.0, 0.80, 0.70), "night": (0.42, 0.49, 0.72),
+    "dawn": (0.80, 0.87, 0.98),
+}  # fmt: skip
 SKIES: dict[str, tuple[str, str, str]] = {
     "day": ("#4da3ec", "#8ec9f7", "#dff2fd"),
     "sunset": ("#7a4a9c", "#f0705a", "#ffd077"),
     "night": ("#0b1238", "#182356", "#34437f"),
+    "dawn": ("#ee9cc6", "#fbc0ba", "#ffefb0"),
 }
 GREY_SKIES: dict[str, tuple[str, str, str]] = {
     "day": ("#8794a3", "#a3afbb", "#c5cdd4"),
     "sunset": ("#756078", "#b07a72", "#dca984"),
     "night": ("#141a2e", "#222a42", "#3a4359"),
+    "dawn": ("#b9a3b4", "#d0b8bd", "#e8d9c4"),
 }
+STORM = "#1f2636"
+"""What the clouds of a storm darken sky and ground towards."""
 SNOW = "#f5f9fd"
 
 
@@ -71,6 +79,8 @@ def ground(colour: str, time: str, weather: str, snow_cover: float = 0.88) -> st
         colour = mix(colour, SNOW, snow_cover)
     elif weather == "rain":
         colour = mix(colour, "#66727c", 0.32)
+    elif weather == "storm":
+        colour = mix(colour, "#4a5566", 0.5)
     red, green, blue = GROUND_LIGHT[time]
     if time == "night" and min(parse(colour)) > 190:
         return lit(colour, (0.62, 0.69, 0.86))
@@ -84,6 +94,8 @@ def sky(time: str, weather: str) -> tuple[str, str, str]:
     top, middle, low = GREY_SKIES[time]
     if weather == "rain":
         return top, middle, low
+    if weather == "storm":
+        return mix(top, STORM, 0.7), mix(middle, STORM, 0.5), mix(low, STORM, 0.25)
     pale = SKIES[time]
     return mix(top, pale[0], 0.45), mix(middle, pale[1], 0.45), mix(low, pale[2], 0.45)
 

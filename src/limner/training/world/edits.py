@@ -27,6 +27,7 @@ from limner.training.world.scene import (
     RING,
     STYLES,
     TIMES,
+    USUAL_SIZES,
     WARMTHS,
     WEATHERS,
     Scene,
@@ -41,8 +42,8 @@ from limner.training.world.scene import (
 
 FILLED = ("recolour", "add", "remove", "replace")
 """Kinds of edit that can be shown as the filling of a hole."""
-HARD = ("move", "resize")
-"""Kinds of edit that are drawn twice as often: what they keep has to be copied to another place."""
+OFTENER = {"move": 2, "resize": 2, "recolour": 2, "background": 2, "remove": 3}
+"""How many times as often as others some kinds of edit are drawn: those that are learned last."""
 TOLD_WHOLE = 0.2
 """Share of the edits that are told by a caption of the result instead of an instruction: people do both."""
 
@@ -95,7 +96,7 @@ def _single(rng: random.Random) -> tuple[Scene, Subject]:
 def _standing(rng: random.Random) -> tuple[Scene, Subject]:
     """A single one on the ground, where there is room for every size."""
     scene, named = _single(rng)
-    while named.position == ABOVE:
+    while named.position == ABOVE or named.size not in USUAL_SIZES:
         scene, named = _single(rng)
     return scene, named
 
@@ -200,7 +201,7 @@ EDITS = {kind: draw for kind, draw in _ALL.items() if ring_of(kind) <= RING}
 def draw_edit(rng: random.Random, kind: str = "", ring: int = RING) -> Edit:
     """An edit of this kind (any that has one input, if none is named), of the world up to a ring, nothing held out."""
     names = [name for name in EDITS if name != "combine"]
-    kind = kind or rng.choices(names, [2 if name in HARD else 1 for name in names])[0]
+    kind = kind or rng.choices(names, [OFTENER.get(name, 1) for name in names])[0]
     edit = EDITS[kind](rng)
     while any(is_held_out(scene) or ring_of_scene(scene) > ring for scene in (*edit.inputs, edit.after)):
         edit = EDITS[kind](rng)

@@ -14,7 +14,7 @@ class HeldOut:
     colour: str
     place: str
     right: str
-    """The kind that is never to its right, or under it."""
+    """The kind that is never to its right, under it, or in front of it."""
 
 
 @dataclass(frozen=True)

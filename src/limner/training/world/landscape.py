@@ -5,6 +5,8 @@ This is not weather simulation: a few shapes with few parameters, so that a smal
 
 from __future__ import annotations
 
+import cmath
+import math
 import random
 from collections.abc import Callable
 
@@ -14,6 +16,14 @@ from limner.training.world.scene import Scene
 HORIZON = 0.56
 SHADOW_SHIFT = 0.14
 """Share of a subject's box by which its shadow lies away from the light."""
+RAYS = (-80, -56, -32, -8, 16, 40, 64)
+"""Degrees from straight up, away from the middle, at which the rays of the rising sun stand."""
+BOLT = ((0, 0), (-6, 16), (-1, 16), (-8, 34), (7, 11), (2, 11), (7, 0))
+"""Corners of a lightning, in units from where it leaves its cloud."""
+BOLTS = ((0.2, 1.1), (0.86, 0.8))
+"""Where in the width each lightning is, and its size: one is to be seen beside every subject."""
+RAINS = {"rain": ("l-2.4,8", 0.9), "storm": ("l-7.5,7.5", 1.05)}
+"""A streak of rain as path commands, and its width."""
 STARS = ((8, 8), (22, 20), (35, 7), (47, 16), (60, 6), (16, 33), (90, 34), (54, 31), (96, 9))
 
 
@@ -38,9 +48,11 @@ def sky_over(scene: Scene, wide: float, line: float) -> str:
     elif scene.time == "sunset":
         strength = 1.0 if scene.weather == "clear" else 0.45
         parts.append(_sun(wide * _across(scene, 0.72), line - 5, 12, ("#fff0b0", "#ffb14a"), strength))
+    elif scene.time == "dawn":
+        parts.append(_rising_sun(scene, wide, line))
     elif scene.weather == "clear":
         parts.append(_sun(wide * _across(scene, 0.85), line * 0.22, 7, ("#fff3a6", "#ffe680"), 1.0))
-    if scene.weather in ("snow", "rain") or (scene.weather, scene.time) == ("clear", "day"):
+    if scene.weather in ("snow", "rain", "storm") or (scene.weather, scene.time) == ("clear", "day"):
         parts.append(_clouds(scene, wide, line))
     return "".join(parts)
 
@@ -60,6 +72,27 @@ def _sun(x: float, y: float, radius: float, fills: tuple[str, str], strength: fl
     )
 
 
+def _rising_sun(scene: Scene, wide: float, line: float) -> str:
+    """A big pale sun that has half risen, and its rays."""
+    x, strength = wide * _across(scene, 0.72), 1.0 if scene.weather == "clear" else 0.45
+    rays = ""
+    for turn in RAYS:
+        left, right = (cmath.rect(90, math.radians(turn + side)) for side in (-4, 4))
+        rays += f"M{x:.2f},{line:.2f} l{left.imag:.2f},{-left.real:.2f} L{x + right.imag:.2f},{line - right.real:.2f}Z"
+    light = f'<path d="{rays}" fill="#fff9dc" fill-opacity="{0.6 * strength:.2f}"/>'
+    return light + _sun(x, line - 4, 15, ("#fffbe4", "#fff3c0"), strength)
+
+
+def lightning(scene: Scene, wide: float, line: float) -> str:
+    """Bright jagged bolts out of the clouds of a storm, before all that stands at the horizon."""
+    parts = []
+    for across, size in BOLTS:
+        x, y = wide * _across(scene, across), line * 0.3
+        corners = " ".join(f"{x + right * size:.2f},{y + down * size:.2f}" for right, down in BOLT)
+        parts.append(f'<path d="M{corners}Z" fill="#ffee7a"/>')
+    return "".join(parts)
+
+
 def _night_lights(scene: Scene, wide: float, line: float, top: str) -> str:
     x, y = wide * _across(scene, 0.84), line * 0.25
     fill = "#fdf6d2" if scene.weather == "clear" else mix("#fdf6d2", top, 0.3)
@@ -76,10 +109,15 @@ def _clouds(scene: Scene, wide: float, line: float) -> str:
     fill = "#ffffff"
     if scene.weather == "rain":
         fill = mix(sky(scene.time, "rain")[0], "#2c3442", 0.3)
+    elif scene.weather == "storm":
+        fill = mix(sky(scene.time, "storm")[0], "#10141f", 0.4)
     elif scene.weather == "snow" or scene.time == "night":
         fill = mix(sky(scene.time, "snow")[1], "#ffffff", 0.25)
+    clouds = [(0.12 + 0.2 * scene.cloud, 0.2, 1.0), (0.5 + 0.12 * scene.cloud, 0.34, 0.75)]
+    if scene.weather == "storm":
+        clouds = [(0.5 + 0.1 * scene.cloud, 0.1, 1.5), (0.14 + 0.08 * scene.cloud, 0.17, 1.6), (0.86, 0.16, 1.5)]
     parts = []
-    for across, down, size in ((0.12 + 0.2 * scene.cloud, 0.2, 1.0), (0.5 + 0.12 * scene.cloud, 0.34, 0.75)):
+    for across, down, size in clouds:
         x, y = wide * _across(scene, across), line * down
         parts.append(
             f'<g transform="translate({x:.2f} {y:.2f}) scale({size})" fill="{fill}">'
@@ -234,11 +272,12 @@ def shadow(scene: Scene, x: float, base: float, box: float) -> str:
 
 def falling(scene: Scene, wide: float, high: float) -> str:
     """Snowflakes or rain in the air; one of a few fixed patterns."""
-    if scene.weather not in ("snow", "rain"):
+    if scene.weather not in ("snow", *RAINS):
         return ""
     rng = random.Random(scene.pattern)
     area = wide * high / 10000
     cells = [(column, row) for column in range(6) for row in range(7)]
+    streak, thick = RAINS.get(scene.weather, ("", 0.0))
     parts = []
     for column, row in cells:
         x = (column + rng.uniform(0.1, 0.9)) / 6 * wide
@@ -247,11 +286,11 @@ def falling(scene: Scene, wide: float, high: float) -> str:
         if scene.weather == "snow":
             parts.append(_dot(x, y, size))
         else:
-            parts.append(f"M{x:.2f},{y:.2f} l-2.4,8")
+            parts.append(f"M{x:.2f},{y:.2f} {streak}")
     if scene.weather == "snow":
         return f'<path d="{"".join(parts)}" fill="#ffffff"/>'
     streaks = "".join(parts)
-    return f'<path d="{streaks}" fill="none" stroke="#d4e4f4" stroke-opacity=".7" stroke-width=".9"/>'
+    return f'<path d="{streaks}" fill="none" stroke="#d4e4f4" stroke-opacity=".7" stroke-width="{thick:g}"/>'
 
 
 DRAWINGS: dict[str, Callable[[Scene, float, float], str]] = {

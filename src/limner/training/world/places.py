@@ -24,7 +24,7 @@ FRONTS = ((0.6, 0), (0.46, 1), (0.9, 2), (0.44, 1), (0.54, 0), (0.76, 2), (0.42,
 """Height as a share of the sky, and which wall colour: eight house fronts from the left."""
 WALLS = ("#8092b2", "#9fafc8", "#62759a")
 NIGHT_WALLS = ("#1c2444", "#263157", "#141a36")
-GLASS = {"day": "#e9f3fb", "sunset": "#ffd98a", "night": "#ffd35c"}
+GLASS = {"day": "#e9f3fb", "sunset": "#ffd98a", "night": "#ffd35c", "dawn": "#fdeccb"}
 PEAKS = ((0.03, 0.6, 0.31), (0.96, 0.54, 0.3), (0.5, 0.74, 0.29))
 """Middle, height as a share of the sky, half the width: valleys where the sun sets."""
 CAP = ((-0.4, 0.4), (-0.18, 0.3), (-0.04, 0.44), (0.14, 0.3), (0.4, 0.4))
@@ -33,7 +33,7 @@ DUNES = ((0.1, 0.3, 0.42), (0.88, 0.26, 0.46))
 """Middle, height as a share of the sky, half the width."""
 CACTI = ((0.1, 21.0), (0.36, 13.0), (0.89, 18.0))
 """Middle, and height in units."""
-FOG = {"day": ("#e6eaee", 1.0), "sunset": ("#efcdb4", 1.0), "night": ("#8a93b0", 0.8)}
+FOG = {"day": ("#e6eaee", 1.0), "sunset": ("#efcdb4", 1.0), "night": ("#8a93b0", 0.8), "dawn": ("#f3e0e2", 1.0)}
 """Colour and density of the fog."""
 
 
@@ -137,8 +137,8 @@ def desert(scene: Scene, wide: float, high: float) -> str:
         dunes += _flank(x, top, -reach, line + 8) + _flank(x, top, reach, line + 8)
         shaded += _flank(x, top, away * reach, line + 8, inner=0.35)
     plain = (
-        f"M-1,{line + 7:.2f} Q{wide * 0.3:.2f},{line - 1:.2f} {wide * 0.6:.2f},{line + 5:.2f} "
-        f"T{wide + 1:.2f},{line + 4:.2f} V{high + 1:.2f} H-1 Z"
+        f"M-1,{line + 4:.2f} Q{wide * 0.3:.2f},{line - 1:.2f} {wide * 0.6:.2f},{line + 2:.2f} "
+        f"T{wide + 1:.2f},{line + 3:.2f} V{high + 1:.2f} H-1 Z"
     )
     cacti = "".join(_cactus(wide * across, line + 8, tall) for across, tall in CACTI)
     sand, shade, near, close = (_tone(scene, fill, 0.75) for fill in ("#e09a4e", "#bd7040", "#f4b860", "#de9644"))
@@ -208,4 +208,6 @@ def backdrop(scene: Scene, wide: float, high: float) -> str:
     """Everything behind the subjects: the sky, the scene's place, and fog over both."""
     drawing = DRAWINGS.get(scene.place) or landscape.DRAWINGS[scene.place]
     veil = fog(scene, wide, high) if scene.weather == "fog" else ""
-    return landscape.sky_over(scene, wide, high * landscape.HORIZON) + drawing(scene, wide, high) + veil
+    line = high * landscape.HORIZON
+    struck = landscape.lightning(scene, wide, line) if scene.weather == "storm" else ""
+    return landscape.sky_over(scene, wide, line) + drawing(scene, wide, high) + struck + veil

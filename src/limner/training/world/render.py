@@ -19,6 +19,9 @@ from limner.training.world import colours, kinds, landscape, places, styles
 from limner.training.world.scene import (
     ABOVE,
     BACK,
+    BEHIND,
+    CLOSE,
+    FAR,
     NO_PLACE,
     POSITION_X,
     SIZE_SCALE,
@@ -38,6 +41,12 @@ ROWS = 2 * GRID
 """Units from the back row of several to the front one."""
 HEIGHT_ABOVE = 0.375
 """How far down the frame, as a share of it, the ground line of what is in the air is."""
+HEIGHT_FAR = 0.6875
+"""The same of what is far away."""
+ASIDE = 2 * GRID
+"""Units that one behind another stands to the right of it, and half of them above: any higher seems to be on top."""
+BELOW = 1.5 * GRID
+"""Units below the picture's edge that one which is close stands on."""
 WARMTH_TINTS = {"neutral": None, "warm": (1.05, 0.98, 0.80), "cold": (0.82, 0.96, 1.10)}
 """What the light by day does to red, green and blue."""
 
@@ -120,15 +129,20 @@ def stand(
     """Where a subject stands in a frame of (wide, high) units: its middle, its ground line, the side of its box."""
     (position, row), (wide, high) = at, frame
     box = SIZE_SCALE[subject.size] * kinds.ALL[subject.kind].scale * 100
+    if subject.size == CLOSE:
+        return POSITION_X[position] * wide, high + BELOW, box
     margin = math.ceil((box / 2 - CUT) / GRID) * GRID
-    middle = min(max(POSITION_X[position] * wide, margin), wide - margin)
+    middle = POSITION_X[position] * wide + (ASIDE if position == BEHIND else 0)
+    middle = min(max(middle, margin), wide - margin)
     base = high - GRID
     if position == ABOVE:
         return middle, round(high * HEIGHT_ABOVE / GRID) * GRID, box
-    if scene.place == NO_PLACE and not scene.cut_out and not scene.stacked:
+    if subject.size == FAR:
+        return middle, high * HEIGHT_FAR, box
+    if scene.place == NO_PLACE and not scene.cut_out and not scene.stacked and position != BEHIND:
         tall = box * 0.94 + (ROWS if subject.count > 2 else 0)
         base = round((high + tall) / 2 / GRID) * GRID
-    return middle, base - (ROWS if row == BACK else 0), box
+    return middle, base - (ROWS if row == BACK else GRID if position == BEHIND else 0), box
 
 
 def covers(scene: Scene, subject: Subject, rows: int, columns: int, margin: float = 0.0) -> NDArray[np.bool_]:

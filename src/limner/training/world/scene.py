@@ -14,20 +14,20 @@ RING = 2
 """How much of the world there is. It grows in rings, each after the one before is drawn well enough."""
 LATER = {
     "forest": 2, "city": 2, "fog": 2, "above": 2, "watercolour": 2, "line": 2, "style": 2, "light": 2, "fill": 2,
-    "desert": 3, "mountains": 3, "papercut": 3,
+    "desert": 3, "mountains": 3, "papercut": 3, "dawn": 3, "storm": 3, "behind": 3, "front": 3, "close": 3, "far": 3,
 }  # fmt: skip
 """The ring of what was not in the first, kinds aside: those say it themselves."""
 
 
 def ring_of(value: str) -> int:
-    """The ring in which a kind, place, weather, position, style or kind of edit came to the world."""
+    """The ring in which a kind, place, time, weather, position, size, style or kind of edit came to the world."""
     return kinds.ALL[value].ring if value in kinds.ALL else LATER.get(value, 1)
 
 
 def ring_of_scene(scene: Scene) -> int:
     """The ring in which the scene became possible; light was the usual one in the first."""
-    values = [scene.place, scene.weather, scene.style]
-    values += [value for subject in scene.subjects for value in (subject.kind, subject.position)]
+    values = [scene.place, scene.time, scene.weather, scene.style]
+    values += [value for each in scene.subjects for value in (each.kind, each.position, each.size)]
     usual = (scene.light, scene.warmth) == (LIGHTS[0], WARMTHS[0])
     return max(1 if usual else LATER["light"], *map(ring_of, values))
 
@@ -44,7 +44,11 @@ NATURAL_SHARE = 0.3
 GROUND = ("left", "centre", "right")
 ABOVE = "above"
 """The position over the middle, in the air; in a pair it is above the other, which stands in the middle."""
-POSITIONS = (*GROUND, *_here(ABOVE))
+BEHIND = "behind"
+"""The position of one of a pair that stands further back than the other in the middle, which covers a part of it."""
+STACKED = {ABOVE: ("above", "below"), BEHIND: ("behind", "front")}
+"""Positions of the first of a pair whose other one is in the middle: its relation to the other, and the other's."""
+POSITIONS = (*GROUND, *_here(ABOVE, BEHIND))
 TOGETHER = "together"
 """The position of a subject that is more than one: `STANDING` says where each of them stands."""
 FRONT, BACK = "front", "back"
@@ -54,14 +58,18 @@ STANDING = {
     4: (("left", BACK), ("right", BACK), ("left", FRONT), ("right", FRONT)),
 }
 """Position and row of each of several, the far ones first. Two stand as a pair does."""
-SIZES = ("small", "medium", "large")
+CLOSE, FAR = "close", "far"
+"""Sizes of a single one: filling the picture, cut by its edges; and tiny, not far below the horizon."""
+SIZE_SHARES = {"small": 0.25, "medium": 0.4, "large": 0.35, CLOSE: 0.12, FAR: 0.12}
+SIZES = _here(*SIZE_SHARES)
+USUAL_SIZES = SIZES[:3]
 SIZE_OF_COUNT = {2: "medium", 3: "small", 4: "small"}
-SIZE_ABOVE = "small"
+SIZE_ABOVE, SIZE_BEHIND = "small", "medium"
 PLACES = _here("field", "road", "beach", "snow", "water", "forest", "city", "desert", "mountains")
 NO_PLACE = "none"
-TIMES = ("day", "sunset", "night")
-TIME_SHARES = (0.44, 0.26, 0.30)
-WEATHER_SHARES = {"clear": 0.53, "snow": 0.21, "rain": 0.17, "fog": 0.09}
+TIME_SHARES = {"day": 0.44, "sunset": 0.26, "night": 0.30, "dawn": 0.24}
+TIMES = _here(*TIME_SHARES)
+WEATHER_SHARES = {"clear": 0.53, "snow": 0.21, "rain": 0.17, "fog": 0.09, "storm": 0.12}
 WEATHERS = _here(*WEATHER_SHARES)
 STYLE_SHARES = {"flat": 0.7, "watercolour": 0.15, "line": 0.15, "papercut": 0.15}
 STYLES = _here(*STYLE_SHARES)
@@ -69,11 +77,11 @@ LIGHTS = ("right", "left")
 """Where the sun or the moon stands; the first needs no word."""
 WARMTHS = ("neutral", "warm", "cold")
 WARMTH_OF_TIME = {"sunset": "warm", "night": "cold"}
-"""The colour of the light; by day it may be each."""
+"""The colour of the light; by day it may be each, and at dawn it is the usual one."""
 PATTERNS = 6
 
-POSITION_X = {"left": 0.25, "centre": 0.5, "right": 0.75, ABOVE: 0.5}
-SIZE_SCALE = {"small": 0.31, "medium": 0.46, "large": 0.68}
+POSITION_X = {"left": 0.25, "centre": 0.5, "right": 0.75, ABOVE: 0.5, BEHIND: 0.5}
+SIZE_SCALE = {"small": 0.31, "medium": 0.46, "large": 0.68, CLOSE: 1.05, FAR: 0.19}
 """One scale for each size, as there is one place for each position: a small network learns a shape many times sooner
 where it need not learn it for every size and every shift by a pixel."""
 TURNED_SHARE = 0.2
@@ -81,8 +89,8 @@ TURNED_SHARE = 0.2
 
 PAIR_SHARE, GROUP_SHARE = 0.4, 0.16
 """Shares of the scenes that show two subjects, and several of one subject."""
-OVER_SHARE = 0.25
-"""Share of the pairs of which one is above the other."""
+OVER_SHARE, BEHIND_SHARE = 0.25, 0.3
+"""Share of the pairs of which one is above the other, and of the rest the share of which one is behind the other."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +135,8 @@ class Scene:
 
     @property
     def stacked(self) -> bool:
-        """Whether one subject is above the other."""
-        return len(self.subjects) == 2 and any(subject.position == ABOVE for subject in self.subjects)
+        """Whether one subject is above or behind the other, and not beside it."""
+        return len(self.subjects) == 2 and any(subject.position in STACKED for subject in self.subjects)
 
 
 def is_held_out(scene: Scene) -> bool:
@@ -146,7 +154,7 @@ def is_held_out(scene: Scene) -> bool:
 
 
 def draw_scene(rng: random.Random, *, place_none_share: float = 0.08) -> Scene:
-    """Choose a scene at random; two subjects stand in their order, from the left or from above."""
+    """Choose a scene at random; two subjects stand in their order, from the left, above or behind."""
     bare = rng.random() < place_none_share
     told = rng.random()
     if told < PAIR_SHARE:
@@ -155,7 +163,7 @@ def draw_scene(rng: random.Random, *, place_none_share: float = 0.08) -> Scene:
         subjects = (_draw_group(rng),)
     else:
         subjects = (_draw_single(rng, bare),)
-    time = "day" if bare else rng.choices(TIMES, TIME_SHARES)[0]
+    time = "day" if bare else _of_shares(rng, TIMES, TIME_SHARES)
     return Scene(
         place=NO_PLACE if bare else _draw_place(rng, subjects),
         time=time,
@@ -185,7 +193,8 @@ def _draw_single(rng: random.Random, bare: bool) -> Subject:
     if ABOVE in POSITIONS and not bare and rng.random() < (0.4 if kinds.ALL[kind].flies else 0.08):
         return draw_subject(rng, kind, ABOVE, SIZE_ABOVE)
     position = rng.choices(GROUND, (0.2, 0.6, 0.2) if bare else (0.3, 0.4, 0.3))[0]
-    return draw_subject(rng, kind, position, rng.choices(SIZES, (0.25, 0.4, 0.35))[0])
+    size = _of_shares(rng, USUAL_SIZES if bare else SIZES, SIZE_SHARES)
+    return draw_subject(rng, kind, "centre" if size == CLOSE else position, size)
 
 
 def _draw_group(rng: random.Random) -> Subject:
@@ -207,6 +216,8 @@ def _draw_pair(rng: random.Random) -> tuple[Subject, ...]:
     if ABOVE in POSITIONS and rng.random() < OVER_SHARE:
         pair.sort(key=lambda kind: not kinds.ALL[kind].flies)
         positions, sizes[0] = (ABOVE, "centre"), SIZE_ABOVE
+    elif BEHIND in POSITIONS and rng.random() < BEHIND_SHARE:
+        positions, sizes = (BEHIND, "centre"), [SIZE_BEHIND, SIZE_BEHIND]
     return tuple(draw_subject(rng, *each) for each in zip(pair, positions, sizes, strict=True))
 
 
