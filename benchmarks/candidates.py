@@ -27,7 +27,7 @@ from limner.engines.storybook import WEIGHTS
 from limner.model import checkpoint
 from limner.model.autoencoder import PATCH
 from limner.model.text import SPECIAL
-from limner.training import evaluate, judge, layout, loop, quality, stages
+from limner.training import evaluate, judge, latents, layout, loop, quality, stages
 from limner.training.data import Shape, Shard
 from limner.training.device import find_device
 from limner.training.ledger import Ledger
@@ -61,17 +61,18 @@ def build(name: str, words: set[str]) -> checkpoint.Storybook:
     return model
 
 
-def encode(model: checkpoint.Storybook, shards: list[Shard]) -> list[stages.Encoded]:
+def encode(model: checkpoint.Storybook, shards: list[Shard]) -> list[latents.Encoded]:
     """The pictures of each shard as the model sees them."""
-    return [stages.Encoded(shard.path, stages.encode(model, np.load(shard.path)), shard.first_seed) for shard in shards]
+    pictures = ((shard, latents.encode(model, np.load(shard.path))) for shard in shards)
+    return [latents.Encoded(shard.path, encoded, shard.first_seed) for shard, encoded in pictures]
 
 
 class Candidate(loop.Trainer):
     """One of the three in training. Its clock is that of the processor, and stands still while others train."""
 
-    def __init__(self, name: str, run: stages.Run, shards: list[Shard], alike: "Candidate | None") -> None:
+    def __init__(self, name: str, run: latents.Run, shards: list[Shard], alike: "Candidate | None") -> None:
         self.model = build(name, run.source.words())
-        self._encoded: list[stages.Encoded] = alike._encoded if alike else encode(self.model, shards)
+        self._encoded: list[latents.Encoded] = alike._encoded if alike else encode(self.model, shards)
         self._shown = deepcopy(self.model).eval().requires_grad_(False)
         net = self.model.denoiser
         modules = nn.ModuleDict({"net": net, "text": self.model.text, "layout": layout.LayoutHead(WIDTH)})
@@ -162,7 +163,7 @@ def measure(arguments: argparse.Namespace, results: Results) -> None:
         recipe("small"), shapes=(square,), edits={}, denoiser=Stage(minutes, 32, 1.5e-3, 4e-3, hold=0.5, average=0.998)
     )
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    run = stages.Run(made, World(made.shapes, {}, processes=2), arguments.folder, find_device("cpu"))
+    run = latents.Run(made, World(made.shapes, {}, processes=2), arguments.folder, find_device("cpu"))
     shards = run.source.shards(arguments.pictures, run.watch)
     seer, count = judge.load(arguments.judge), 60 if arguments.quick else DISTANCE_PICTURES
     judged = Judged(seer, see_renders(seer, count)[1], count)

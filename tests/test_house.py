@@ -18,7 +18,7 @@ TEST_FILES = sorted((ROOT / "tests").rglob("*.py"))
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 MAX_PARAMETERS = 8
-BUDGET_LINES = 19_500
+BUDGET_LINES = 19_800
 BUDGET_WEB_LINES = 3_000
 
 DRAWERS = {"utils", "util", "common", "helpers", "helper", "misc", "base", "core", "manager"}

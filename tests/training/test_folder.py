@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 
 from limner.errors import InvalidRequest
 from limner.model import checkpoint
-from limner.training import recipe, stages
+from limner.training import latents, recipe, stages
 from limner.training.captioned import Picture, read_folder
 from limner.training.data import Shape
 from limner.training.folder import Folder, by_shape
@@ -211,7 +211,7 @@ def test_long_captions_are_remarked_on(own: Path) -> None:
 def test_a_folder_is_trained_on_to_the_end_and_the_loss_falls(own: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
     source = Folder(own, TINY, 1)
-    run = stages.Run(TINY, source, tmp_path / "run", torch.device("cpu"))
+    run = latents.Run(TINY, source, tmp_path / "run", torch.device("cpu"))
     model = stages.train(run)
     stages.export(model, tmp_path / "mine.safetensors")
     assert json.loads((tmp_path / "mine.json").read_text())["vocabulary"] == sorted(WORDS)
@@ -223,13 +223,13 @@ def test_a_folder_is_trained_on_to_the_end_and_the_loss_falls(own: Path, tmp_pat
 
     fresh = checkpoint.Storybook(loaded.config, loaded.tokenizer.words)
     fresh.denoiser.spread.copy_(loaded.denoiser.spread)
-    encoded = stages.encode_pictures(model, run, source.shards(run.folder / "pictures", unwatched))
+    encoded = latents.encode_pictures(model, run, source.shards(run.folder / "pictures", unwatched))
     before, after = (mean_loss(each, run, encoded) for each in (fresh, loaded))
     assert after < 0.9 * before
 
 
 @torch.no_grad()
-def mean_loss(model: checkpoint.Storybook, run: stages.Run, encoded: list[stages.Encoded]) -> float:
+def mean_loss(model: checkpoint.Storybook, run: latents.Run, encoded: list[latents.Encoded]) -> float:
     """Over batches that are the same for every model."""
     loss = stages.denoiser_loss(model, run, encoded, lambda labels: pytest.fail("nothing is known of these pictures"))
     return sum(float(loss(step)[0]) for step in range(1000, 1004)) / 4

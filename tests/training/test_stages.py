@@ -12,7 +12,7 @@ from PIL import Image
 from limner.errors import InvalidRequest
 from limner.model import checkpoint
 from limner.model.text import SPECIAL
-from limner.training import evaluate, layout, recipe, stages
+from limner.training import evaluate, latents, layout, recipe, stages
 from limner.training.data import FIRST_EDIT
 from limner.training.folder import Folder
 from limner.training.progress import Progress
@@ -34,7 +34,7 @@ WORLD = World(BLINK.shapes, BLINK.edits, processes=2)
 def test_the_tiny_recipe_makes_a_checkpoint_that_draws_and_learns_on(tmp_path: Path) -> None:
     torch.manual_seed(0)
     seen: list[Progress] = []
-    model = stages.train(stages.Run(BLINK, WORLD, tmp_path / "run", CPU, seen.append))
+    model = stages.train(latents.Run(BLINK, WORLD, tmp_path / "run", CPU, seen.append))
     assert list(dict.fromkeys(now.stage for now in seen)) == ["drawing", "decoder", "upsampler", "denoiser"]
     assert seen[-1].done == 1
     stages.export(model, tmp_path / "toy.safetensors")
@@ -50,7 +50,7 @@ def test_the_tiny_recipe_makes_a_checkpoint_that_draws_and_learns_on(tmp_path: P
     for i in range(5):
         Image.new("RGB", (130, 130), (40 * i, 0, 0)).save(tmp_path / "own" / f"{i}.png")
         (tmp_path / "own" / f"{i}.txt").write_text("an axolotl in the snow")
-    own = stages.Run(BLINK, Folder(tmp_path / "own", BLINK, processes=1), tmp_path / "further", CPU)
+    own = latents.Run(BLINK, Folder(tmp_path / "own", BLINK, processes=1), tmp_path / "further", CPU)
     further = stages.train(own, start=tmp_path / "toy.safetensors")
     assert set(further.tokenizer.words) == {*SPECIAL, *captions.words(), "axolotl"}
     for name in ("basis", "mean", "scale"):
@@ -63,12 +63,22 @@ def test_the_tiny_recipe_makes_a_checkpoint_that_draws_and_learns_on(tmp_path: P
         stages.train(dataclasses.replace(own, recipe=recipe.recipe("small")), start=tmp_path / "toy.safetensors")
 
 
+def test_weights_that_do_not_copy_learn_to() -> None:
+    words, plain = captions.words(), dataclasses.replace(BLINK.config(1).denoiser, copies=False)
+    config = dataclasses.replace(BLINK.config(len(words)), denoiser=plain)
+    finished = checkpoint.Storybook(config, (*SPECIAL, *sorted(words)))
+    model = checkpoint.Storybook(BLINK.config(len(words)), (*SPECIAL, *sorted(words)))
+    stages._take_over(model, finished)
+    assert model.denoiser.config.copies
+    assert torch.equal(model.denoiser.tokens_in.weight, finished.denoiser.tokens_in.weight)
+
+
 def test_every_loss_is_computed_on_the_device_of_the_run() -> None:
     words = captions.words()
     model = checkpoint.Storybook(BLINK.config(len(words)), (*SPECIAL, *sorted(words))).to(META)
-    run = stages.Run(BLINK, WORLD, Path(), META)
+    run = latents.Run(BLINK, WORLD, Path(), META)
     pictures, edits = torch.zeros(9, 64, 8, 8), torch.zeros(9, 3, 64, 8, 8)
-    encoded = [stages.Encoded(Path(), pictures, 0), stages.Encoded(Path(), edits, FIRST_EDIT["combine"])]
+    encoded = [latents.Encoded(Path(), pictures, 0), latents.Encoded(Path(), edits, FIRST_EDIT["combine"])]
     head, seen = layout.LayoutHead(model.config.denoiser.width).to(META), []
     tokens = torch.zeros(4, 64, model.config.denoiser.width, device=META)
 
@@ -95,8 +105,8 @@ def test_what_is_known_of_a_picture_is_a_second_lesson() -> None:
     words = captions.words()
     torch.manual_seed(0)
     model = checkpoint.Storybook(BLINK.config(len(words)), (*SPECIAL, *sorted(words)))
-    encoded = [stages.Encoded(Path(), torch.randn(9, 64, 8, 8), 0)]
-    run = stages.Run(BLINK, WORLD, Path(), CPU)
+    encoded = [latents.Encoded(Path(), torch.randn(9, 64, 8, 8), 0)]
+    run = latents.Run(BLINK, WORLD, Path(), CPU)
     zero, ten = torch.zeros(()), torch.full((), 10.0)
     none = float(stages.denoiser_loss(model, run, encoded, lambda labels: zero)(0)[0].detach())
     some = float(stages.denoiser_loss(model, run, encoded, lambda labels: ten)(0)[0].detach())
@@ -106,12 +116,12 @@ def test_what_is_known_of_a_picture_is_a_second_lesson() -> None:
 def test_a_state_of_other_networks_is_refused(tmp_path: Path) -> None:
     for words in ({"ox"}, {"ox", "dog"}):
         model = checkpoint.Storybook(BLINK.config(len(words)), (*SPECIAL, *sorted(words)))
-        run = stages.Run(BLINK, WORLD, tmp_path, CPU)
+        run = latents.Run(BLINK, WORLD, tmp_path, CPU)
         if len(words) == 2:
             with pytest.raises(InvalidRequest, match="is the state of other networks or words; take another --folder"):
-                stages.train_denoiser(model, run, [stages.Encoded(Path(), torch.zeros(9, 64, 8, 8), 0)])
+                stages.train_denoiser(model, run, [latents.Encoded(Path(), torch.zeros(9, 64, 8, 8), 0)])
         else:
-            stages.train_denoiser(model, run, [stages.Encoded(Path(), torch.zeros(9, 64, 8, 8), 0)])
+            stages.train_denoiser(model, run, [latents.Encoded(Path(), torch.zeros(9, 64, 8, 8), 0)])
 
 
 def test_an_unknown_size_is_refused_with_the_ones_there_are() -> None:

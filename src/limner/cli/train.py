@@ -46,6 +46,9 @@ def register(app: typer.Typer) -> None:
             ),
         ] = None,
         device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N; auto is CUDA where there is any.")] = "auto",
+        devices: Annotated[
+            int, typer.Option(min=1, help="CUDA devices that train together, or processes with --device cpu.")
+        ] = 1,
         processes: Annotated[int, typer.Option(min=1, help="Processes that draw or read the pictures.")] = 2,
     ) -> None:
         """Train storybook, on pictures that Limner draws itself or on yours. Stopped and started again, it goes on."""
@@ -54,20 +57,21 @@ def register(app: typer.Typer) -> None:
             raise InvalidRequest(f"--output must end in .safetensors, not {output.name}", field="output")
         terminal.paths_of(output, 1)
         from limner.engines import registry
-        from limner.training import evaluate, recipe, stages
+        from limner.training import evaluate, latents, recipe, stages
         from limner.training.device import find_device
         from limner.training.folder import Folder
         from limner.training.source import Source, World
+        from limner.training.team import Team
 
         chosen = recipe.recipe(size)
-        found = find_device(device)
+        found = find_device(device, devices)
         if data is None:
             source: Source = World(chosen.shapes, chosen.edits, processes)
         else:
             source = own = Folder(data, chosen, processes)
             terminal.note("\n".join(own.remarks()))
         with show_progress() as watch:
-            model = stages.train(stages.Run(chosen, source, folder, found, watch), start)
+            model = stages.train(latents.Run(chosen, source, folder, found, watch, Team(devices)), start)
         stages.export(model, output)
         sheets = output.with_suffix(".png")
         best = registry.cards()["storybook"].presets["high"]

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -69,14 +70,14 @@ def load(path: Path) -> Storybook:
     return model.eval().requires_grad_(False)
 
 
-def _config(fields: dict[str, dict[str, int]]) -> Config:
+def _config(fields: dict[str, Any]) -> Config:
     return Config(
         autoencoder=AutoencoderConfig(**fields["autoencoder"]),
         denoiser=DenoiserConfig(**fields["denoiser"]),
         text=TextConfig(**fields["text"]),
         upsampler=UpsamplerConfig(**fields["upsampler"]),
-        shift=float(fields["shift"]),  # type: ignore[arg-type]
-        last=float(fields["last"]),  # type: ignore[arg-type]
+        shift=float(fields["shift"]),
+        last=float(fields["last"]),
     )
 
 

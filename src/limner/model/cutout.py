@@ -1,7 +1,7 @@
 """The edges of what stands on a transparent background. No network here.
 
-Where the denoiser could not decide whether a latent shows the subject, its alpha is the mean of both: a veil that nothing
-in its world has. What is nearly there is made to be there, what is hardly there goes, and a soft edge stays between.
+Where the denoiser could not decide whether a latent shows the subject, its alpha is the mean of both: a veil that
+nothing in its world has. What is nearly there is made to be there, what is hardly there goes, and a soft edge stays.
 """
 
 import torch

@@ -53,8 +53,8 @@ def hold(
 
 
 def changed_places(
-    autoencoder: Autoencoder, made: Float[Tensor, "1 c h w"], latent: Float[Tensor, "1 c h w"]
-) -> Bool[Tensor, "1 1 h w"]:
+    autoencoder: Autoencoder, made: Float[Tensor, "b c h w"], latent: Float[Tensor, "b c h w"]
+) -> Bool[Tensor, "b 1 h w"]:
     """The latents of the result that show something else than those of the input."""
     apart = (made - latent) * autoencoder.scale.view(1, -1, 1, 1)
     return apart.square().sum(dim=1, keepdim=True) / PATCH > UNCHANGED**2

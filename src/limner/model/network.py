@@ -29,6 +29,11 @@ FILTERS = 4
 """Linear filters over a latent and its neighbours, mixed as the time and the text say. Blocks norm their tokens, so
 they cannot take away noise in proportion to how much of it there is; a filter can."""
 
+FIRST_COPIED = -4.0
+"""Before training hardly anything is copied: the logit of a fiftieth."""
+LEAST_TIME = 0.05
+"""Clamps the division by the time."""
+
 
 @dataclass(frozen=True)
 class DenoiserConfig:
@@ -39,6 +44,8 @@ class DenoiserConfig:
     width: int = 192
     depth: int = 6
     heads: int = 3
+    copies: bool = False
+    """Whether the network can say, place by place, that a latent is that of the first picture to be edited."""
 
 
 def embed_time(t: Float[Tensor, " b"], width: int) -> Float[Tensor, "b d"]:
@@ -73,8 +80,10 @@ class Context:
     """The text as each block reads it."""
     references: Sequence[KeysValues]
     """The pictures to be edited as each block reads them; empty if there are none."""
+    first: Float[Tensor, "b c h w"] | None
+    """The latents of the first of them."""
     aligned: Float[Tensor, "b _ h w"] | None
-    """The first of them as the stem reads it."""
+    """The same as the stem reads it."""
 
 
 class Attention(nn.Module):
@@ -176,6 +185,10 @@ class Denoiser(nn.Module):
         self.order = nn.Embedding(MAX_REFERENCES, width)
         self.aligned = nn.Conv2d(config.latent, stem, 3, padding=1, bias=False)
         nn.init.zeros_(self.aligned.weight)
+        if config.copies:
+            self.copied = nn.Conv2d(2 * stem, 1, 3, padding=1)
+            nn.init.zeros_(self.copied.weight)
+            nn.init.constant_(self.copied.get_parameter("bias"), FIRST_COPIED)
         self.register_buffer("spread", torch.ones(config.latent))
 
     def read_references(self, latents: Sequence[Float[Tensor, "b c h w"]]) -> Float[Tensor, "b m d"]:
@@ -203,6 +216,7 @@ class Denoiser(nn.Module):
             present=present,
             texts=[block.text_attention.read(text) for block in blocks],
             references=[] if tokens is None else [block.attention.read(tokens) for block in blocks],
+            first=references[0] if references else None,
             aligned=self.aligned(references[0] / self.spread.view(1, -1, 1, 1)) if references else None,
         )
 
@@ -235,5 +249,9 @@ class Denoiser(nn.Module):
         coarse = rearrange(self.tokens_out(self.norm(x)), "b (h w) c -> b c h w", h=rows)
         mixed = self.filters(even) * self.mix(condition)[:, :, None, None]
         filtered = rearrange(mixed, "b (f c) h w -> b f c h w", f=FILTERS).sum(dim=1)
-        out: Tensor = linear + error * (filtered + self.head(torch.cat([fine, coarse], dim=1)))
-        return out
+        features = torch.cat([fine, coarse], dim=1)
+        made: Tensor = linear + error * (filtered + self.head(features))
+        if context.first is None or not self.config.copies:
+            return made
+        straight = (x_t - context.first) / t.clamp(min=LEAST_TIME).view(-1, 1, 1, 1)
+        return torch.lerp(made, straight, self.copied(features).sigmoid())

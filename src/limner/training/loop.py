@@ -15,6 +15,7 @@ from limner.training import curve, muon
 from limner.training.device import precision
 from limner.training.progress import Progress, Watch, unwatched
 from limner.training.recipe import Stage
+from limner.training.team import ALONE, Team
 
 WARM_SECONDS = 60.0
 SAVE_SECONDS = 300.0
@@ -31,12 +32,22 @@ def rate_share(stage: Stage, done: float) -> float:
 class Trainer:
     """Runs one stage for its minutes; killed and started again, it goes on where its last save left off.
 
-    Time counts only while training, so a run may be spread over days. It computes where the modules are.
+    Time counts only while training, so a run may be spread over days. It computes where the modules are; in a team all
+    processes read the same state, and the first writes it.
     """
 
-    def __init__(self, name: str, stage: Stage, modules: nn.ModuleDict, folder: Path, watch: Watch = unwatched) -> None:
+    def __init__(
+        self,
+        name: str,
+        stage: Stage,
+        modules: nn.ModuleDict,
+        folder: Path,
+        watch: Watch = unwatched,
+        team: Team = ALONE,
+    ) -> None:
         self.name, self.stage, self.modules, self.folder, self._watch = name, stage, modules, folder, watch
-        self._device = next(modules.parameters()).device
+        self._device, self._team = next(modules.parameters()).device, team
+        team.share(list(modules.state_dict().values()))
         self.average = deepcopy(modules).requires_grad_(False)
         matrices = list(muon.hidden_matrices(modules))
         others = [parameter for parameter in modules.parameters() if all(parameter is not one for one in matrices)]
@@ -68,7 +79,9 @@ class Trainer:
         while self.done < 1:
             value = self.learn(loss)
             now = time.monotonic()
-            self.seconds, last = self.seconds + now - last, now
+            self.seconds, last = self._team.agree(self.seconds + now - last, self._device), now
+            if self._team.rank > 0:
+                continue
             recent.append(value)
             mean = sum(recent) / len(recent)
             left = self.stage.minutes * 60 - self.seconds
@@ -88,14 +101,15 @@ class Trainer:
         for optimizer, rate in self.optimizers:
             optimizer.param_groups[0]["lr"] = rate * share
         with precision(self._device):
-            value, pictures = loss(self.step)
+            value, pictures = loss(self._team.number(self.step))
         value.backward()  # type: ignore[no-untyped-call]
+        value = self._team.average(list(self.modules.parameters()), value)
         nn.utils.clip_grad_norm_(self.modules.parameters(), MAX_GRADIENT)
         for optimizer, _ in self.optimizers:
             optimizer.step()
             optimizer.zero_grad()
         self._follow()
-        self.step, self.pictures = self.step + 1, self.pictures + pictures
+        self.step, self.pictures = self.step + 1, self.pictures + pictures * self._team.size
         return float(value.detach())
 
     def _follow(self) -> None:

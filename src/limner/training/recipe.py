@@ -57,7 +57,9 @@ class Recipe:
             autoencoder=AutoencoderConfig(quarter=16, eighth=32, sixteenth=32, blocks=1)
             if tiny
             else AutoencoderConfig(),
-            denoiser=DenoiserConfig(width=width, depth=2 if tiny else 6, heads=heads, stem=16 if tiny else 96),
+            denoiser=DenoiserConfig(
+                width=width, depth=2 if tiny else 6, heads=heads, stem=16 if tiny else 96, copies=True
+            ),
             text=TextConfig(words + len(SPECIAL), self.text_length, width, depth=1 if tiny else 2, heads=heads),
             upsampler=UpsamplerConfig(channels=16 if tiny else 48, blocks=1 if tiny else 3),
             shift=self.shift,

@@ -9,46 +9,39 @@ import random
 import time
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from einops import rearrange
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from limner.errors import InvalidRequest
 from limner.model import checkpoint, edit, flow, pixels
-from limner.model.autoencoder import FACTOR as LATENT_FACTOR
 from limner.model.checkpoint import Storybook
 from limner.model.text import SPECIAL
 from limner.model.upsampler import FACTOR as LARGE_FACTOR
 from limner.training import evaluate, layout, loop
-from limner.training.data import SHARD, Shard
-from limner.training.progress import Watch, unwatched
-from limner.training.recipe import Recipe
-from limner.training.source import SIDE, Source
+from limner.training.data import SHARD
+from limner.training.latents import Encoded, Pictures, Run, encode_pictures, fit_encoder, weigh
+from limner.training.progress import unwatched
+from limner.training.source import SIDE
+from limner.training.team import Team, gather
 from limner.training.world import sheet
-
-Pictures = NDArray[np.uint8]
-"""One picture (height, width, 4) or several in front of each other, with straight alpha."""
+from limner.training.world.scene import NO_PLACE
 
 Loss = Callable[[int], tuple[Tensor, int]]
 """From the number of a step the loss to go down, and how many pictures it is about."""
 
-ENCODER_PICTURES = 100
-"""Pictures of each shard from whose patches the encoder is computed."""
-
-LATENTS = "latents"
-
 LAYOUT_WEIGHT = 0.1
 """Weight of the layout lesson beside the velocity's squared error."""
 
-SUBJECT_WEIGHT = 3.0
-"""Weight of an error where a subject stands, beside one in its surroundings, which are learned much sooner."""
+CHANGED_WEIGHT = 2.0
+"""Added to the weight of an error where an edit changes anything: what stays can be copied."""
+
+BARE_WEIGHT = 2.5
+"""Weight of a picture without a place: there are few of them, and the very outline has to be right."""
 
 BASE_CROP = 48
 """Side of the crops, in base pixels, that the upsampler learns from."""
@@ -56,7 +49,7 @@ BASE_CROP = 48
 MAX_LATENT_ERROR = 0.4
 """Largest deviation of the noise on the latents that the decoder trains on with: a denoiser is never exact."""
 
-EDIT_SHARE = 0.3
+EDIT_SHARE = 0.4
 """Share of the denoiser's batches that are edits."""
 
 FILL_SHARE = 0.4
@@ -64,17 +57,6 @@ FILL_SHARE = 0.4
 
 OTHER_SHAPES = 0.4
 """How often a picture that is not square is taken, beside one that is: it costs half as much again."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run of training: how, from what, where it keeps its state, on what it computes, and who watches."""
-
-    recipe: Recipe
-    source: Source
-    folder: Path
-    device: torch.device
-    watch: Watch = unwatched
 
 
 def train(run: Run, start: Path | None = None) -> Storybook:
@@ -92,11 +74,18 @@ def train(run: Run, start: Path | None = None) -> Storybook:
     shards = run.source.shards(run.folder / "pictures", run.watch)
     fit_encoder(model, run, shards, fitted=finished is not None)
     encoded = encode_pictures(model, run, shards)
-    model.to(run.device)
-    train_decoder(model, run, encoded)
-    train_upsampler(model, run)
-    train_denoiser(model, run, encoded)
+    _large_pictures(run)  # the last files that all of a team read: they find them made
+    with gather(run.team, run.device, partial(_follow, dataclasses.replace(run, watch=unwatched), start)):
+        model.to(run.device)
+        train_decoder(model, run, encoded)
+        train_upsampler(model, run)
+        train_denoiser(model, run, encoded)
     return model.cpu().eval().requires_grad_(False)
+
+
+def _follow(run: Run, start: Path | None, team: Team, device: torch.device) -> None:
+    """Train as another process than the first of a team."""
+    train(dataclasses.replace(run, team=team, device=device), start)
 
 
 def _load(start: Path) -> Storybook:
@@ -109,12 +98,13 @@ def _load(start: Path) -> Storybook:
 def _take_over(model: Storybook, finished: Storybook) -> None:
     """Begin with the weights of a finished model, all of whose words are known; InvalidRequest if its sizes differ.
 
-    Words that it does not know are new to it and begin as they are.
+    Words that it does not know, and copying if it does not copy, are new to it and begin as they are.
     """
-    known = dataclasses.replace(finished.config.text, vocabulary=model.config.text.vocabulary)
-    if dataclasses.replace(finished.config, text=known) != model.config:
+    text = dataclasses.replace(finished.config.text, vocabulary=model.config.text.vocabulary)
+    denoiser = dataclasses.replace(finished.config.denoiser, copies=model.config.denoiser.copies)
+    if dataclasses.replace(finished.config, text=text, denoiser=denoiser) != model.config:
         raise InvalidRequest("--from: the checkpoint has other sizes than this recipe", field="from")
-    weights = finished.state_dict()
+    weights = model.state_dict() | finished.state_dict()
     embedding = model.text.embedding.weight.detach().clone()
     places = [model.tokenizer.words.index(word) for word in finished.tokenizer.words]
     embedding[places] = weights["text.embedding.weight"]
@@ -129,77 +119,12 @@ def picture_loss(made: Tensor, truth: Tensor) -> Tensor:
     return error.abs().mean() + 0.5 * (across + down)
 
 
-def fit_encoder(model: Storybook, run: Run, shards: list[Shard], *, fitted: bool) -> None:
-    """Compute the encoder from patches of the pictures, once for a folder; those with a known subject weigh more.
-
-    A `fitted` one stays as it is; InvalidRequest if the folder's other files were made with another.
-    """
-    path = run.folder / "encoder.pt"
-    parts = {"autoencoder": ("basis", "mean", "scale"), "denoiser": ("spread",)}
-    if not fitted and not path.exists():
-        patches, weights = [], []
-        for shard in shards:
-            pictures = np.load(shard.path, mmap_mode="r")[:ENCODER_PICTURES]
-            if pictures.ndim == 4:
-                cut = F.pixel_unshuffle(pixels.to_floats(torch.from_numpy(pictures.copy())), LATENT_FACTOR)
-                patches.append(rearrange(cut, "b p h w -> (b h w) p"))
-                scenes = run.source.scenes(range(shard.first_seed, shard.first_seed + len(pictures)))
-                weights += [_weigh(layout.label(each, *cut.shape[2:])[0]) for each in scenes]
-        weighed = torch.cat(weights) if weights else torch.ones(sum(map(len, patches)))
-        model.denoiser.spread.copy_(model.autoencoder.fit(torch.cat(patches), weighed).half())
-    told = {f"{net}.{name}": getattr(getattr(model, net), name) for net, names in parts.items() for name in names}
-    if not path.exists():
-        torch.save(told, path)
-    kept = torch.load(path, weights_only=True)
-    if fitted and not all(torch.equal(kept[name], told[name]) for name in told):
-        raise InvalidRequest(f"{run.folder} was begun with another encoder than that of --from", field="folder")
-    model.load_state_dict(kept, strict=False)
-
-
-def _weigh(kinds: Tensor) -> Tensor:
-    """How much an error weighs at each place, given the kind of subject that stands there."""
-    return 1 + (SUBJECT_WEIGHT - 1) * (kinds != layout.NOTHING).float()
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """One shard: its file, its latents (pictures, or inputs and result of edits), the seed of the first."""
-
-    path: Path
-    latents: Tensor
-    first_seed: int
-
-    @property
-    def is_edits(self) -> bool:
-        """Whether it holds edits: (count, inputs and result, channels, rows, columns)."""
-        return self.latents.ndim == 5
-
-
-def encode_pictures(model: Storybook, run: Run, shards: list[Shard]) -> list[Encoded]:
-    """Every shard with its latents, which are kept for the next start."""
-    (run.folder / LATENTS).mkdir(exist_ok=True)
-    encoded = []
-    for shard in shards:
-        kept = run.folder / LATENTS / f"{shard.path.stem}.pt"
-        if not kept.exists():
-            torch.save(encode(model, np.load(shard.path)), kept)
-        encoded.append(Encoded(shard.path, torch.load(kept, weights_only=True), shard.first_seed))
-    return encoded
-
-
-def encode(model: Storybook, pictures: Pictures) -> Tensor:
-    """The latents of pictures, or of the inputs and results of edits, in half precision."""
-    flat = torch.from_numpy(pictures.reshape(-1, *pictures.shape[-3:]))
-    latents = [model.autoencoder.encode(pixels.to_floats(flat[i : i + 50])).half() for i in range(0, len(flat), 50)]
-    return torch.cat(latents).reshape(*pictures.shape[:-3], *latents[0].shape[1:])
-
-
 def train_denoiser(model: Storybook, run: Run, encoded: list[Encoded]) -> None:
     """Learn the velocity of the latents, together with the text encoder; a share of the batches are edits."""
     modules = nn.ModuleDict({"net": model.denoiser, "text": model.text})
     if run.source.scenes([encoded[0].first_seed]):
         modules["layout"] = layout.LayoutHead(model.config.denoiser.width).to(run.device)
-    trainer = loop.Trainer("denoiser", run.recipe.denoiser, modules, run.folder, run.watch)
+    trainer = loop.Trainer("denoiser", run.recipe.denoiser, modules, run.folder, run.watch, run.team)
     seen: dict[str, Tensor] = {}
     middle = model.denoiser.blocks[model.config.denoiser.depth // 2]
     hook = middle.register_forward_hook(lambda _block, _inputs, output: seen.update(tokens=output))
@@ -243,6 +168,7 @@ def denoiser_loss(
         noise = torch.randn(image.shape, generator=generator)
         t = flow.draw_times(len(image), run.recipe.shift, generator)
         ids, image, noise, t, *references = (each.to(run.device) for each in (ids, image, noise, t, *references))
+        changed = edit.changed_places(model.autoencoder, image, references[0]) if references else None
         if holes is not None:
             references[0] = edit.erase(model.autoencoder, references[0], holes.to(run.device))
         text, present = model.text(ids)
@@ -254,7 +180,11 @@ def denoiser_loss(
             return error.mean(), len(image)
         labels = torch.stack([layout.label(each, rows, columns) for each in scenes]).to(run.device)
         told = LAYOUT_WEIGHT * second_lesson(labels)
-        where = _weigh(labels[:, 0]).view(-1, 1, rows, columns)
+        where = weigh(labels[:, 0]).view(-1, 1, rows, columns)
+        if changed is not None:
+            where = where + CHANGED_WEIGHT * changed
+        bare = torch.tensor([scene.place == NO_PLACE for scene in scenes], device=where.device)
+        where = where * torch.where(bare, BARE_WEIGHT, 1.0).view(-1, 1, 1, 1)
         return (error * where).mean() / where.mean() + told, len(image)
 
     return loss
@@ -300,7 +230,7 @@ def train_decoder(model: Storybook, run: Run, encoded: list[Encoded]) -> None:
     shards = [(shard.latents, np.load(shard.path, mmap_mode="r")) for shard in encoded if not shard.is_edits]
     model.autoencoder.decoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast
     modules = nn.ModuleDict({"net": model.autoencoder.decoder})
-    trainer = loop.Trainer("decoder", run.recipe.decoder, modules, run.folder, run.watch)
+    trainer = loop.Trainer("decoder", run.recipe.decoder, modules, run.folder, run.watch, run.team)
 
     def sample(_average: nn.ModuleDict) -> None:
         latents, pictures = shards[0]
@@ -314,7 +244,7 @@ def train_decoder(model: Storybook, run: Run, encoded: list[Encoded]) -> None:
 
 def decoder_loss(model: Storybook, run: Run, shards: list[tuple[Tensor, Pictures]]) -> Loss:
     """The loss of the pictures that are decoded from somewhat wrong latents."""
-    rng, batch = np.random.default_rng(2), run.recipe.decoder.batch
+    rng, batch = np.random.default_rng(2 + run.team.rank), run.recipe.decoder.batch
 
     def loss(_step: int) -> tuple[Tensor, int]:
         latents, pictures = shards[rng.integers(len(shards))]
@@ -334,7 +264,7 @@ def train_upsampler(model: Storybook, run: Run) -> None:
     if not scenes:
         return
     modules = nn.ModuleDict({"net": model.upsampler})
-    trainer = loop.Trainer("upsampler", run.recipe.upsampler, modules, run.folder, run.watch)
+    trainer = loop.Trainer("upsampler", run.recipe.upsampler, modules, run.folder, run.watch, run.team)
 
     def sample(_average: nn.ModuleDict) -> None:
         with torch.no_grad():
@@ -347,7 +277,7 @@ def train_upsampler(model: Storybook, run: Run) -> None:
 
 def upsampler_loss(model: Storybook, run: Run, scenes: list[tuple[Tensor, Pictures]]) -> Loss:
     """The loss of crops of the large pictures, each given with its base picture."""
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(1 + run.team.rank)
 
     def loss(_step: int) -> tuple[Tensor, int]:
         bases, large = [], []
@@ -365,14 +295,18 @@ def upsampler_loss(model: Storybook, run: Run, scenes: list[tuple[Tensor, Pictur
 
 def _large_scenes(model: Storybook, run: Run) -> list[tuple[Tensor, Pictures]]:
     """Some square pictures as they are decoded, and the same at the full size."""
-    (run.folder / "large").mkdir(exist_ok=True)
     scenes = []
-    for path in run.source.large(run.folder / "large", run.recipe.large_pictures):
+    for path in _large_pictures(run):
         truth = np.asarray(Image.open(path))
         small = pixels.shrink(pixels.to_floats(pixels.from_array(truth)), SIDE, SIDE).to(run.device)
         with torch.no_grad():
             scenes.append((model.autoencoder.decode(model.autoencoder.encode(small))[0], truth))
     return scenes
+
+
+def _large_pictures(run: Run) -> list[Path]:
+    (run.folder / "large").mkdir(exist_ok=True)
+    return run.source.large(run.folder / "large", run.recipe.large_pictures)
 
 
 def _write_sheet(floats: Tensor, path: Path, columns: int) -> None:
