@@ -94,6 +94,22 @@ def test_a_reload_in_mid_grid_queues_the_rest_and_nothing_twice(page: Page, site
     assert made(site, "reloaded") == 5
 
 
+def test_an_answer_that_breaks_off_is_asked_for_again(page: Page, site: str) -> None:
+    page.evaluate("""() => {
+        const [real, broken] = [window.fetch, { start: (body) => body.error(new TypeError("Failed to fetch")) }];
+        let sent = 0;
+        window.fetch = async (url, options) => {
+            const answer = await real(url, options);
+            const third = options?.method === "POST" && ++sent === 3;
+            return third ? new Response(new ReadableStream(broken), answer) : answer;
+        };
+    }""")
+    set_up(page, "broken off steps=2", seeds=4)
+    page.get_by_role("button", name="Make the grid").click()
+    expect(page.locator("section.grid .picture img")).to_have_count(4)
+    assert made(site, "broken off") == 4
+
+
 def test_a_grid_that_is_refused_in_mid_way_says_so_and_goes_on_when_told(page: Page) -> None:
     allowed = ["one", "two"]
 

@@ -26,28 +26,26 @@ export class Offline extends Error {
   }
 }
 
-async function send(method, path, { json, form, key } = {}) {
+/** The server's answer; one that breaks off in the middle is none. */
+async function read(method, path, { json, form, key } = {}) {
   const headers = {};
   if (json !== undefined) headers["Content-Type"] = "application/json";
   if (token && method !== "GET") headers["X-Limner-Token"] = token;
   if (key) headers["Idempotency-Key"] = key;
-  let answer;
+  let answer, text;
   try {
     answer = await fetch(new URL(path, ROOT), { method, headers, body: form ?? (json && JSON.stringify(json)) });
+    text = await answer.text();
   } catch {
     line.dispatchEvent(new Event("offline"));
     throw new Offline();
   }
   line.dispatchEvent(new Event("online"));
-  if (!answer.ok) {
-    const body = await answer.json().catch(() => ({}));
-    if (answer.status === 401 && path !== "api/limner/session") line.dispatchEvent(new Event("signed-out"));
-    throw new ApiError(answer.status, body.error ?? {}, Number(answer.headers.get("retry-after")) || null);
-  }
-  return answer;
+  if (answer.ok) return JSON.parse(text);
+  const body = await new Response(text).json().catch(() => ({})); // a proxy's page is no JSON
+  if (answer.status === 401 && path !== "api/limner/session") line.dispatchEvent(new Event("signed-out"));
+  throw new ApiError(answer.status, body.error ?? {}, Number(answer.headers.get("retry-after")) || null);
 }
-
-const read = async (method, path, options) => (await send(method, path, options)).json();
 
 function remember(session) {
   token = session.token;
