@@ -117,6 +117,7 @@ def test_an_error_in_another_process_ends_all_and_is_told() -> None:
     assert not torch.distributed.is_initialized()
 
 
+@pytest.mark.timeout(600)
 def test_the_tiny_recipe_on_two_processes_makes_a_checkpoint(tmp_path: Path) -> None:
     seen: list[Progress] = []
     world = World(BLINK.shapes, BLINK.edits, processes=1)
