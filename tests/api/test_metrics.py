@@ -1,6 +1,7 @@
 """GET /metrics: what Prometheus reads, who may read it, and that no label holds what a caller wrote."""
 
 import asyncio
+import time
 from dataclasses import replace
 
 import httpx2
@@ -47,6 +48,15 @@ async def test_what_waits_is_counted_with_its_age(client: httpx2.AsyncClient) ->
     shown = await read(client)
     assert shown["limner_queue_generations", "tiny", "queued"] == 4
     assert 0 < shown["limner_queue_oldest_seconds", "tiny"] < 60
+
+
+async def test_no_age_is_below_zero_after_the_clock_was_set_back(
+    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client.post("/api/ai/queue", json=OX)
+    an_hour_ago = time.time() - 3600
+    monkeypatch.setattr("limner.api.metrics.time.time", lambda: an_hour_ago)
+    assert (await read(client))["limner_queue_oldest_seconds", "tiny"] == 0
 
 
 @pytest.mark.usefixtures("worker")

@@ -30,6 +30,12 @@ def test_a_saved_and_loaded_checkpoint_gives_equal_pixels(toy: Storybook, tmp_pa
     assert torch.equal(paint(loaded), paint(toy))
 
 
+def test_whoever_may_read_the_folder_may_read_the_checkpoint(toy: Storybook, tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    checkpoint.save(toy, tmp_path / "toy.safetensors")
+    assert (tmp_path / "toy.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_a_file_that_is_not_a_checkpoint_is_refused(tmp_path: Path) -> None:
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
     (tmp_path / "text.safetensors").write_bytes(b"no weights at all")

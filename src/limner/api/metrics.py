@@ -106,7 +106,7 @@ class Metrics:
             own = [one for one in found if _model(one.card) == model]
             for state in LIVE:
                 self.queue.labels(model, state).set(sum(one.size for one in own if one.state == state))
-            self.oldest.labels(model).set(max((now - one.oldest_at for one in own if one.state == "queued"), default=0))
+            self.oldest.labels(model).set(max([0.0, *(now - one.oldest_at for one in own if one.state == "queued")]))
 
 
 def _model(card: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 from torch import nn
 
 from limner.model.autoencoder import Autoencoder, AutoencoderConfig
@@ -52,7 +52,7 @@ def save(model: Storybook, path: Path) -> None:
         "words": list(model.tokenizer.words),
     }
     weights = {name: tensor.detach().half().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(weights, path, metadata={"limner": json.dumps(header)})
+    path.write_bytes(to_bytes(weights, metadata={"limner": json.dumps(header)}))  # `save_file` lets only us read it
 
 
 def load(path: Path) -> Storybook:
