@@ -21,6 +21,7 @@ from limner.training.recipe import Stage
 from limner.training.world import edits, render
 from limner.training.world.scene import (
     COLOURS,
+    FACINGS,
     FRONT,
     KINDS,
     LIGHTS,
@@ -40,7 +41,6 @@ from limner.training.world.scene import (
 
 SIDE = 128
 NOTHING = "nothing"
-FACINGS = ("left", "right")
 SUBJECT_ANSWERS = {"kind": (NOTHING, *KINDS), "colour": COLOURS, "size": SIZES, "facing": FACINGS}
 """Asked at each position of the front row and above it. All but the kind only where there is a subject."""
 COUNTS = ("0", "1", "2", "3", "4")

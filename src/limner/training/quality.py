@@ -36,6 +36,7 @@ from limner.training.world.scene import (
     STYLES,
     TIMES,
     WEATHERS,
+    facings,
     ring_of,
 )
 
@@ -160,9 +161,9 @@ class Asker:
         return Question(text, ({"kind": kind, "size": size},))
 
     def facing(self) -> Question:
-        """A kind in the middle that faces one side."""
+        """A kind in the middle that faces one side, or the camera."""
         kind = self._one([kind for kind in KINDS if kinds.ALL[kind].turns])
-        facing = self.rng.choice(("left", "right"))
+        facing = self._one(facings(kind))
         text = f"{self._noun(kind)} {self._word('facing', facing)} in the middle {self._place()}"
         return Question(text, ({"kind": kind, "facing": facing},))
 

@@ -16,7 +16,9 @@ from limner.training.world import kinds
 from limner.training.world.scene import (
     ABOVE,
     BEHIND,
+    CAMERA,
     COLOURS,
+    FACINGS,
     KINDS,
     LIGHTS,
     NO_PLACE,
@@ -33,6 +35,8 @@ from limner.training.world.scene import (
 WORD = re.compile(r"[a-z]+|[0-9]+")
 BLANK = re.compile(r"\{[a-z]+\}")
 VOWELS = "aeiou"
+TO_CAMERA = re.compile(r"\b(camera|viewer)\b")
+"""What is said only of who faces the camera, once that is in the world; the heads of side drawings look out too."""
 UNUSUAL_SHARE = (0.94, 0.04)
 """How often a caption tells a style or a light: another than the usual one, and that."""
 SENTENCE_SHARE = 0.2
@@ -47,6 +51,9 @@ def tables() -> dict[str, Any]:
     """The wordings of `words.toml`, and the names of the kinds; only of what is in the world by now."""
     read: dict[str, Any] = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
     found = {name: _here(table) for name, table in read.items() if ring_of(name.rpartition("_")[2]) <= RING}
+    if CAMERA in FACINGS:
+        every = found["verbs"]["living"]
+        found["verbs"] |= {CAMERA: every, "living": [verb for verb in every if not TO_CAMERA.search(verb)]}
     found["kinds"] = {kind: list(kinds.ALL[kind].names) for kind in KINDS}
     found["plurals"] = {kind: list(kinds.ALL[kind].plurals) for kind in KINDS}
     return found
@@ -136,6 +143,8 @@ def _afterthought(subject: Subject, rng: random.Random) -> str:
 
 
 def _sort(subject: Subject) -> str:
+    if subject.facing == CAMERA:
+        return CAMERA
     return "living" if kinds.ALL[subject.kind].living else "thing"
 
 

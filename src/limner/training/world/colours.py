@@ -59,12 +59,8 @@ def text(rgb: Rgb) -> str:
 
 def mix(first: str, second: str, share: float) -> str:
     """Blend towards `second` by `share`."""
-    one, two = parse(first), parse(second)
-    return text((_blend(one[0], two[0], share), _blend(one[1], two[1], share), _blend(one[2], two[2], share)))
-
-
-def _blend(one: float, two: float, share: float) -> float:
-    return one + (two - one) * share
+    red, green, blue = (one + (two - one) * share for one, two in zip(parse(first), parse(second), strict=True))
+    return text((red, green, blue))
 
 
 def lit(colour: str, light: Rgb) -> str:
@@ -81,10 +77,9 @@ def ground(colour: str, time: str, weather: str, snow_cover: float = 0.88) -> st
         colour = mix(colour, "#66727c", 0.32)
     elif weather == "storm":
         colour = mix(colour, "#4a5566", 0.5)
-    red, green, blue = GROUND_LIGHT[time]
     if time == "night" and min(parse(colour)) > 190:
         return lit(colour, (0.62, 0.69, 0.86))
-    return lit(colour, (red, green, blue))
+    return lit(colour, GROUND_LIGHT[time])
 
 
 def sky(time: str, weather: str) -> tuple[str, str, str]:

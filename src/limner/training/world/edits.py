@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from limner.training.world.captions import article, caption, tables
 from limner.training.world.render import covers
 from limner.training.world.scene import (
     ABOVE,
+    CAMERA,
     COLOURS,
     GROUND,
     KINDS,
@@ -34,6 +36,7 @@ from limner.training.world.scene import (
     Subject,
     draw_scene,
     draw_subject,
+    facings,
     is_held_out,
     ring_of,
     ring_of_scene,
@@ -68,8 +71,8 @@ def _other(rng: random.Random, values: tuple[str, ...], than: str) -> str:
     return rng.choice([value for value in values if value != than])
 
 
-def _swap(scene: Scene, old: Subject, new: Subject) -> Scene:
-    return replace(scene, subjects=tuple(new if each is old else each for each in scene.subjects))
+def _swap(scene: Scene, old: Subject, *new: Subject) -> Scene:
+    return replace(scene, subjects=tuple(kept for each in scene.subjects for kept in (new if each is old else (each,))))
 
 
 def _recolour(rng: random.Random) -> Edit:
@@ -103,23 +106,20 @@ def _standing(rng: random.Random) -> tuple[Scene, Subject]:
 
 def _add(rng: random.Random) -> Edit:
     scene, named = _pair(rng)
-    return Edit(
-        "add", replace(scene, subjects=tuple(each for each in scene.subjects if each is not named)), scene, named
-    )
+    return Edit("add", _swap(scene, named), scene, named)
 
 
 def _remove(rng: random.Random) -> Edit:
     scene, named = _pair(rng) if rng.random() < 0.6 else _single(rng)
-    rest = tuple(each for each in scene.subjects if each is not named)
-    return Edit("remove", scene, replace(scene, subjects=rest), named)
+    return Edit("remove", scene, _swap(scene, named), named)
 
 
 def _replace(rng: random.Random) -> Edit:
     scene, named = _pair(rng) if rng.random() < 0.4 else _single(rng)
     others = tuple(kind for kind in KINDS if kind not in {each.kind for each in scene.subjects})
     new = draw_subject(rng, rng.choice(others), named.position, named.size)
-    both_turn = kinds.ALL[named.kind].turns and kinds.ALL[new.kind].turns
-    facing = named.facing if both_turn else usual_facing(new.position)
+    kept = kinds.ALL[named.kind].turns and named.facing in facings(new.kind)
+    facing = named.facing if kept else usual_facing(new.position)
     return Edit("replace", scene, _swap(scene, named, replace(new, facing=facing)), named)
 
 
@@ -139,22 +139,6 @@ def _surroundings(rng: random.Random, *, kind: str, values: tuple[str, ...]) -> 
     scene = draw_scene(rng, place_none_share=0)
     changed = {kind: _other(rng, values, getattr(scene, kind))}
     return Edit(kind, scene, replace(scene, **changed), scene.subjects[0])  # type: ignore[arg-type]
-
-
-def _weather(rng: random.Random) -> Edit:
-    return _surroundings(rng, kind="weather", values=WEATHERS)
-
-
-def _time(rng: random.Random) -> Edit:
-    return _surroundings(rng, kind="time", values=TIMES)
-
-
-def _place(rng: random.Random) -> Edit:
-    return _surroundings(rng, kind="place", values=PLACES)
-
-
-def _style(rng: random.Random) -> Edit:
-    return _surroundings(rng, kind="style", values=STYLES)
 
 
 def _light(rng: random.Random) -> Edit:
@@ -187,10 +171,10 @@ _ALL: dict[str, Callable[[random.Random], Edit]] = {
     "replace": _replace,
     "move": _move,
     "resize": _resize,
-    "weather": _weather,
-    "time": _time,
-    "place": _place,
-    "style": _style,
+    "weather": partial(_surroundings, kind="weather", values=WEATHERS),
+    "time": partial(_surroundings, kind="time", values=TIMES),
+    "place": partial(_surroundings, kind="place", values=PLACES),
+    "style": partial(_surroundings, kind="style", values=STYLES),
     "light": _light,
     "background": _background,
     "combine": _combine,
@@ -285,4 +269,5 @@ def _describe(subject: Subject, rng: random.Random) -> str:
     noun = f"{rng.choice(table['colours'][subject.colour])} {rng.choice(table['kinds'][subject.kind])}"
     if subject.size == "small" or (subject.size == "large" and rng.random() < 0.4):
         noun = f"{rng.choice(table['sizes'][subject.size])} {noun}"
-    return f"{article(noun)} {noun}"
+    front = f" {rng.choice(table['facing'][CAMERA])}" if subject.facing == CAMERA else ""
+    return f"{article(noun)} {noun}{front}"

@@ -31,14 +31,18 @@ class Kind:
     names: tuple[str, ...]
     plurals: tuple[str, ...]
     held_out: HeldOut
+    fronts: bool
+    """Whether there is a drawing of it seen from the front, `kinds/NAME-front.svg`: of vehicles there is none."""
 
 
 def _read() -> dict[str, Kind]:
-    tables = tomllib.loads((Path(__file__).parent / "kinds.toml").read_text(encoding="utf-8"))
+    here = Path(__file__).parent
+    tables = tomllib.loads((here / "kinds.toml").read_text(encoding="utf-8"))
     found = {}
     for name, table in tables.items():
         lists = {key: tuple(value) for key, value in table.items() if isinstance(value, list)}
-        found[name] = Kind(**table | lists | {"held_out": HeldOut(**table["held_out"])})
+        fronts = (here / "kinds" / f"{name}-front.svg").exists()
+        found[name] = Kind(**table | lists | {"held_out": HeldOut(**table["held_out"]), "fronts": fronts})
     return found
 
 

@@ -137,13 +137,12 @@ def _hills(scene: Scene, wide: float, line: float, far: str, near: str) -> str:
     one, two = 5 + 7 * scene.hill, 12 - 7 * scene.hill
     return (
         f'<path d="M-1,{line + 6:.2f} L-1,{line - one:.2f} C{wide * 0.2:.2f},{line - one - 8:.2f} '
-        f"{wide * 0.35:.2f},{line - 2:.2f} "
-        f"{wide * 0.55:.2f},{line - 4:.2f} C{wide * 0.7:.2f},{line - two - 8:.2f} "
-        f"{wide * 0.9:.2f},{line - two - 4:.2f} "
-        f'{wide + 1:.2f},{line - two:.2f} L{wide + 1:.2f},{line + 6:.2f} Z" fill="{far}"/>'
+        f"{wide * 0.35:.2f},{line - 2:.2f} {wide * 0.55:.2f},{line - 4:.2f} C{wide * 0.7:.2f},{line - two - 8:.2f} "
+        f"{wide * 0.9:.2f},{line - two - 4:.2f} {wide + 1:.2f},{line - two:.2f} "
+        f'L{wide + 1:.2f},{line + 6:.2f} Z" fill="{far}"/>'
         f'<path d="M-1,{line + 8:.2f} L-1,{line + 1:.2f} C{wide * 0.3:.2f},{line - 6:.2f} '
-        f"{wide * 0.6:.2f},{line + 4:.2f} "
-        f'{wide + 1:.2f},{line - 3:.2f} L{wide + 1:.2f},{line + 8:.2f} Z" fill="{near}"/>'
+        f"{wide * 0.6:.2f},{line + 4:.2f} {wide + 1:.2f},{line - 3:.2f} "
+        f'L{wide + 1:.2f},{line + 8:.2f} Z" fill="{near}"/>'
     )
 
 
@@ -182,8 +181,7 @@ def _road(scene: Scene, wide: float, high: float) -> str:
         reach, tip = half * (1 + extra), 4.0 * (1 + extra * 3)
         parts.append(
             f'<path d="M{middle - tip:.2f},{line:.2f} L{middle + tip:.2f},{line:.2f} '
-            f"L{middle + reach:.2f},{bottom:.2f} "
-            f'L{middle - reach:.2f},{bottom:.2f} Z" fill="{fill}"/>'
+            f'L{middle + reach:.2f},{bottom:.2f} L{middle - reach:.2f},{bottom:.2f} Z" fill="{fill}"/>'
         )
     for start, end in ((0.04, 0.13), (0.22, 0.36), (0.48, 0.68), (0.82, 1.0)):
         top, low = line + (bottom - line) * start, line + (bottom - line) * end
@@ -202,8 +200,7 @@ def _beach(scene: Scene, wide: float, high: float) -> str:
     swell = 2 + 3 * scene.hill
     edge = (
         f"M-1,{shore:.2f} C{wide * 0.25:.2f},{shore + swell:.2f} {wide * 0.4:.2f},{shore - swell:.2f} "
-        f"{wide * 0.6:.2f},{shore:.2f} "
-        f"S{wide * 0.9:.2f},{shore + swell:.2f} {wide + 1:.2f},{shore - 1:.2f}"
+        f"{wide * 0.6:.2f},{shore:.2f} S{wide * 0.9:.2f},{shore + swell:.2f} {wide + 1:.2f},{shore - 1:.2f}"
     )
     foam = ground("#ffffff", scene.time, "clear")
     return (
@@ -253,8 +250,7 @@ def ripple(scene: Scene, x: float, base: float, box: float) -> str:
         f'<ellipse cx="{x:.2f}" cy="{base:.2f}" rx="{box * 0.5:.2f}" ry="{box * 0.05:.2f}" fill="{foam}" '
         f'fill-opacity=".4"/>'
         f'<ellipse cx="{x:.2f}" cy="{base:.2f}" rx="{box * 0.56:.2f}" ry="{box * 0.075:.2f}" fill="none" '
-        f'stroke="{foam}" '
-        f'stroke-opacity=".75" stroke-width="1.1"/>'
+        f'stroke="{foam}" stroke-opacity=".75" stroke-width="1.1"/>'
     )
 
 

@@ -20,6 +20,7 @@ from limner.training.world.scene import (
     ABOVE,
     BACK,
     BEHIND,
+    CAMERA,
     CLOSE,
     FAR,
     NO_PLACE,
@@ -88,22 +89,24 @@ def frame_of(width: int, height: int) -> tuple[float, float]:
 
 
 @cache
-def kind_fragment(kind: str) -> str:
-    """The text of a kind's data file, placeholders included."""
-    return (Path(__file__).parent / "kinds" / f"{kind}.svg").read_text(encoding="utf-8")
+def kind_fragment(kind: str, facing: str = "right") -> str:
+    """The text of a kind's data file, placeholders included; facing left is the mirror image of facing right."""
+    name = f"{kind}-front" if facing == CAMERA else kind
+    return (Path(__file__).parent / "kinds" / f"{name}.svg").read_text(encoding="utf-8")
 
 
 def _subject(scene: Scene, subject: Subject, at: tuple[str, str], number: int, frame: tuple[float, float]) -> str:
     middle, base, box = stand(scene, subject, at, frame)
     tokens = colours.subject_tokens(subject.colour, scene.time, subject.shade)
     facing = subject.facing if subject.count == 1 else usual_facing(at[0])
-    definitions = _definitions(tokens, number, lit_in_front=scene.light == facing)
+    mirrored = facing == "left"
+    definitions = _definitions(tokens, number, lit_from_right=mirrored == (scene.light == "left"))
     tokens |= {"body": f"url(#b{number})", "sphere": f"url(#s{number})", "gloss": f"url(#g{number})"}
-    drawing = kind_fragment(subject.kind)
+    drawing = kind_fragment(subject.kind, facing)
     for name, value in tokens.items():
         drawing = drawing.replace("{" + name + "}", value)
     scale = box / 100
-    mirror = -scale if facing == "left" else scale
+    mirror = -scale if mirrored else scale
     aloft = at[0] == ABOVE
     sunk = scene.place == "water" and not aloft
     sink = (SINK if subject.kind != "boat" else 5.0) * scale if sunk else 0.0
@@ -159,10 +162,10 @@ def covers(scene: Scene, subject: Subject, rows: int, columns: int, margin: floa
     return covered
 
 
-def _definitions(tokens: dict[str, str], number: int, *, lit_in_front: bool) -> str:
-    """The gradients of one subject, lit from where it faces or from behind it: light and mirroring cancel out."""
+def _definitions(tokens: dict[str, str], number: int, *, lit_from_right: bool) -> str:
+    """The gradients of one subject, lit from the right of its drawing or from the left: mirroring undoes light."""
     top, middle, low = colours.mix(tokens["main"], tokens["light"], 0.55), tokens["main"], tokens["dark"]
-    near, far, bright = (66, 34, 0.66) if lit_in_front else (34, 66, 0.34)
+    near, far, bright = (66, 34, 0.66) if lit_from_right else (34, 66, 0.34)
     return (
         f'<linearGradient id="b{number}" gradientUnits="userSpaceOnUse" x1="{near}" y1="5" x2="{far}" y2="105">'
         f'<stop offset="0" stop-color="{top}"/><stop offset=".5" stop-color="{middle}"/>'
@@ -171,6 +174,5 @@ def _definitions(tokens: dict[str, str], number: int, *, lit_in_front: bool) -> 
         f'<stop offset="0" stop-color="{tokens["light"]}"/>'
         f'<stop offset=".35" stop-color="{middle}"/><stop offset="1" stop-color="{low}"/></radialGradient>'
         f'<radialGradient id="g{number}" cx="{bright}" cy=".28" r=".8"><stop offset=".5" stop-color="#181030" '
-        f'stop-opacity="0"/>'
-        f'<stop offset="1" stop-color="#181030" stop-opacity=".4"/></radialGradient>'
+        f'stop-opacity="0"/><stop offset="1" stop-color="#181030" stop-opacity=".4"/></radialGradient>'
     )

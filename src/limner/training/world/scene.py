@@ -15,19 +15,20 @@ RING = 2
 LATER = {
     "forest": 2, "city": 2, "fog": 2, "above": 2, "watercolour": 2, "line": 2, "style": 2, "light": 2, "fill": 2,
     "desert": 3, "mountains": 3, "papercut": 3, "dawn": 3, "storm": 3, "behind": 3, "front": 3, "close": 3, "far": 3,
+    "camera": 3,
 }  # fmt: skip
 """The ring of what was not in the first, kinds aside: those say it themselves."""
 
 
 def ring_of(value: str) -> int:
-    """The ring in which a kind, place, time, weather, position, size, style or kind of edit came to the world."""
+    """The ring in which a kind, place, time, weather, position, size, facing, style or kind of edit came in."""
     return kinds.ALL[value].ring if value in kinds.ALL else LATER.get(value, 1)
 
 
 def ring_of_scene(scene: Scene) -> int:
     """The ring in which the scene became possible; light was the usual one in the first."""
     values = [scene.place, scene.time, scene.weather, scene.style]
-    values += [value for each in scene.subjects for value in (each.kind, each.position, each.size)]
+    values += [value for each in scene.subjects for value in (each.kind, each.position, each.size, each.facing)]
     usual = (scene.light, scene.warmth) == (LIGHTS[0], WARMTHS[0])
     return max(1 if usual else LATER["light"], *map(ring_of, values))
 
@@ -65,6 +66,9 @@ SIZES = _here(*SIZE_SHARES)
 USUAL_SIZES = SIZES[:3]
 SIZE_OF_COUNT = {2: "medium", 3: "small", 4: "small"}
 SIZE_ABOVE, SIZE_BEHIND = "small", "medium"
+CAMERA = "camera"
+"""Facing out of the picture; left and right are the other ways."""
+FACINGS = _here("left", "right", CAMERA)
 PLACES = _here("field", "road", "beach", "snow", "water", "forest", "city", "desert", "mountains")
 NO_PLACE = "none"
 TIME_SHARES = {"day": 0.44, "sunset": 0.26, "night": 0.30, "dawn": 0.24}
@@ -84,8 +88,9 @@ POSITION_X = {"left": 0.25, "centre": 0.5, "right": 0.75, ABOVE: 0.5, BEHIND: 0.
 SIZE_SCALE = {"small": 0.31, "medium": 0.46, "large": 0.68, CLOSE: 1.05, FAR: 0.19}
 """One scale for each size, as there is one place for each position: a small network learns a shape many times sooner
 where it need not learn it for every size and every shift by a pixel."""
-TURNED_SHARE = 0.2
-"""Share of those that turn that do; the others face the middle of the picture, or to the right in the middle."""
+TURNED_SHARE, CAMERA_SHARE = 0.2, 0.15
+"""Share of those that turn that do; the others face the middle of the picture, or to the right in the middle. And the
+share that faces the camera, of those that have a drawing of it."""
 
 PAIR_SHARE, GROUP_SHARE = 0.4, 0.16
 """Shares of the scenes that show two subjects, and several of one subject."""
@@ -226,11 +231,19 @@ def usual_facing(position: str) -> str:
     return "left" if position == "right" else "right"
 
 
+def facings(kind: str) -> tuple[str, ...]:
+    """Where a kind can be told to face; one that does not turn, nowhere."""
+    turns, fronts = kinds.ALL[kind].turns, kinds.ALL[kind].fronts
+    return tuple(facing for facing in FACINGS if turns and (fronts or facing != CAMERA))
+
+
 def draw_subject(rng: random.Random, kind: str, position: str, size: str) -> Subject:
-    """A single subject of this kind, in a colour and facing a side by chance."""
+    """A single subject of this kind, in a colour and facing a side or the camera by chance."""
     facing = usual_facing(position)
     if kinds.ALL[kind].turns and rng.random() < TURNED_SHARE:
         facing = "left" if facing == "right" else "right"
+    if CAMERA in facings(kind) and rng.random() < CAMERA_SHARE:
+        facing = CAMERA
     return Subject(kind, _draw_colour(rng, kind), position, size, facing, _draw_shade(rng))
 
 
