@@ -29,7 +29,6 @@ from limner.training.world.scene import NO_PLACE, RING, Scene
 AIM = 0.8
 AIM_FOLLOWED = 0.75
 AIM_PSNR = 28.0
-AIM_JUDGE = 0.97
 PER_TASK = {"low": 100, "medium": 200, "high": 100}
 PER_EDIT = 20
 DISTANCE_PICTURES = 500
@@ -116,7 +115,7 @@ def measure(arguments: argparse.Namespace, results: Results) -> None:
     seer = judge.train(arguments.folder, judge.RENDERS)
     model = checkpoint.load(arguments.checkpoint)
     for name, found in judge.accuracy(seer, arguments.folder, judge.HELD_OUT).items():
-        results.add(f"judge, {name}", Figure(found, "share"), {"aim": found / AIM_JUDGE})
+        results.add(f"judge, {name}", Figure(found, "share"), {"aim": found / judge.FIT})
     count = 60 if arguments.quick else DISTANCE_PICTURES
     same, true = see_renders(seer, count)
     ledger = Ledger(arguments.folder / f"{score.digest(arguments.checkpoint)}-distance.jsonl")

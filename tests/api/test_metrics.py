@@ -1,7 +1,9 @@
 """GET /metrics: what Prometheus reads, who may read it, and that no label holds what a caller wrote."""
 
 import asyncio
+import sqlite3
 import time
+from contextlib import closing
 from dataclasses import replace
 
 import httpx2
@@ -51,11 +53,11 @@ async def test_what_waits_is_counted_with_its_age(client: httpx2.AsyncClient) ->
 
 
 async def test_no_age_is_below_zero_after_the_clock_was_set_back(
-    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    client: httpx2.AsyncClient, services: Services
 ) -> None:
     await client.post("/api/ai/queue", json=OX)
-    an_hour_ago = time.time() - 3600
-    monkeypatch.setattr("limner.api.metrics.time.time", lambda: an_hour_ago)
+    with closing(sqlite3.connect(services.settings.database_file)) as database, database:
+        database.execute("UPDATE generations SET enqueued_at = ?", (time.time() + 3600,))
     assert (await read(client))["limner_queue_oldest_seconds", "tiny"] == 0
 
 

@@ -42,3 +42,8 @@ def test_what_is_made_unsharp_keeps_its_size_and_what_it_shows() -> None:
     soft = judge.blur(floats, torch.Generator().manual_seed(0))
     assert soft.shape == floats.shape
     assert float((soft - floats).square().mean().sqrt()) == pytest.approx(0.1, abs=0.09)
+
+
+def test_a_judge_that_misses_more_than_three_in_a_hundred_is_not_fit() -> None:
+    assert judge.unfit({"kind": 0.968, "place": 0.97, "time": 1.0}) == ["kind"]
+    assert judge.unfit({"kind": 0.99, "place": 0.97}) == []

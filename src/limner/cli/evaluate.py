@@ -21,15 +21,9 @@ def register(app: typer.Typer) -> None:
         per_task: Annotated[int, typer.Option(min=1, help="Questions of each task.")] = 50,
         per_edit: Annotated[int, typer.Option(min=0, help="Edits of each kind, at each fidelity.")] = 20,
         folder: Annotated[
-            Path,
-            typer.Option(
-                help="Where the judge, its renders and known results are kept; the judge is made there at first, "
-                "in a quarter of an hour."
-            ),
+            Path, typer.Option(help="Keeps the judge (made at first, in 15 minutes), its renders and known results.")
         ] = Path(".train/judge"),
-        sheets: Annotated[
-            Path | None, typer.Option(help="A folder for a PNG per task: every picture, and what the judge says.")
-        ] = None,
+        sheets: Annotated[Path | None, typer.Option(help="A folder for PNGs with what the judge says.")] = None,
     ) -> None:
         """Score a storybook checkpoint: does it do what it is told? Stopped and started again, it goes on."""
         require_painter()
@@ -57,6 +51,9 @@ def register(app: typer.Typer) -> None:
             "quality": quality,
             "scores": {f"ring {ring}": scored.tasks(per_task, draft, ring) for ring in rings},
             "edits": {f"ring {ring}": scored.edits(per_edit, draft, ring) for ring in rings},
-            "judge": judge.accuracy(seer, folder, judge.HELD_OUT),
+            "judge": (accuracy := judge.accuracy(seer, folder, judge.HELD_OUT)),
         }
         print(json.dumps(told, indent=1))
+        if unfit := judge.unfit(accuracy):
+            hint = f"Do not quote these scores: the judge reads less than {judge.FIT:.0%} of {', '.join(unfit)} right."
+            typer.echo(f"{hint} It had too little time; evaluate with another --folder on a quiet machine.", err=True)

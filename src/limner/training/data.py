@@ -138,7 +138,8 @@ def _draw_shard(task: tuple[Shard, Shape]) -> None:
     shard, shape = task
     seeds = range(shard.first_seed, shard.first_seed + min(SHARD, shape.count))
     if shape.name in FIRST_EDIT:
-        drawn = [np.stack([_render(each, shape) for each in _scenes(edit_of(seed))]) for seed in seeds]
+        found = map(edit_of, seeds)
+        drawn = [np.stack([_render(each, shape) for each in (*edit.inputs, edit.after)]) for edit in found]
     else:
         drawn = [_render(scene_of(seed), shape) for seed in seeds]
     save_shard(shard.path, drawn)
@@ -157,10 +158,6 @@ def save_picture(path: Path, picture: NDArray[np.uint8]) -> None:
     partial = path.with_suffix(".part")
     Image.fromarray(picture).save(partial, "PNG", compress_level=1)
     partial.rename(path)
-
-
-def _scenes(edit: edits.Edit) -> tuple[scene.Scene, ...]:
-    return (*edit.inputs, edit.after)
 
 
 def _render(shown: scene.Scene, shape: Shape) -> NDArray[np.uint8]:

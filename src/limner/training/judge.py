@@ -53,6 +53,8 @@ STAGE = Stage(minutes=14, batch=48, rate=2e-3, muon_rate=4e-3, hold=0.3, average
 RENDERS = 30_000
 EDITED_SHARE = 0.25
 HELD_OUT = 2_000
+FIT = 0.97
+"""The least share of each question that a judge reads right whose scores are quoted."""
 HELD_OUT_SEED = 70_000_000
 """Renders from here on are never trained on."""
 
@@ -173,6 +175,11 @@ def load(path: Path) -> Judge:
     judge, kept = Judge(), torch.load(path, weights_only=True)["average"]
     judge.load_state_dict({name.removeprefix("net."): value for name, value in kept.items()})
     return judge.eval().requires_grad_(False)
+
+
+def unfit(accuracy: dict[str, float]) -> list[str]:
+    """The questions that a judge of this accuracy does not read well enough."""
+    return [name for name, share in accuracy.items() if share < FIT]
 
 
 def blur(floats: Float[Tensor, "b 4 h w"], generator: torch.Generator) -> Float[Tensor, "b 4 h w"]:
